@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vsockdev - where kernel versions differ
+ *
+ * The only place that asks for the version. Each function here has the form
+ * that the newest kernel calls for.
+ */
+#ifndef VSOCKDEV_COMPAT_H
+#define VSOCKDEV_COMPAT_H
+
+#include <linux/skbuff.h>
+#include <linux/version.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <net/af_unix.h>
+
+#define VSOCKDEV_COMPAT_VQS_MAX	3
+
+static inline int
+vsockdev_compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+			 struct virtqueue *vqs[], vq_callback_t *callbacks[],
+			 const char * const names[])
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	struct virtqueue_info info[VSOCKDEV_COMPAT_VQS_MAX] = {};
+	unsigned int i;
+
+	for (i = 0; i < nvqs; i++) {
+		info[i].name = names[i];
+		info[i].callback = callbacks[i];
+	}
+	return virtio_find_vqs(vdev, nvqs, vqs, info, NULL);
+#else
+	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, NULL);
+#endif
+}
+
+/*
+ * Bytes at the head of an skb of an AF_UNIX stream that recvmsg() took
+ * before the skb was handed over as a whole.
+ */
+static inline u32 vsockdev_compat_unix_consumed(const struct sk_buff *skb)
+{
+	return UNIXCB(skb).consumed;
+}
+
+#endif /* VSOCKDEV_COMPAT_H */

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - flow control of one connection
+ *
+ * DOC: The peer may send any buf_alloc and any fwd_cnt, in any order. Three
+ * things must hold all the same: we never send more than the peer has room
+ * for, no subtraction runs below zero, and a connection with room left is
+ * never taken for a full one.
+ *
+ * Besides bytes there is a limit on small packets. Some hosts charge about
+ * 576 bytes for each packet that their program did not read yet, against the
+ * window they announced, and reset the connection when that is used up. So
+ * at most one small packet per KiB of window is left unacknowledged; more
+ * small writes wait and are merged into a larger packet. How many of the
+ * small packets a fwd_cnt covers is not known exactly: they are counted in
+ * two groups, and the older group is forgotten once fwd_cnt passed its end,
+ * which errs towards too many.
+ */
+#include "credit.h"
+
+#define SMALL_PACKET		1024
+#define SMALL_PACKETS_MIN	16
+
+/**
+ * vsockdev_credit_init() - start with empty windows
+ * @credit: to be set up
+ * @buf_alloc: our window in bytes
+ *
+ * The peer's window is 0 until its first packet told another.
+ */
+void vsockdev_credit_init(struct vsockdev_credit *credit, u32 buf_alloc)
+{
+	memset(credit, 0, sizeof(*credit));
+	credit->buf_alloc = buf_alloc;
+}
+
+static u32 tx_unread(const struct vsockdev_credit *credit)
+{
+	return credit->tx_cnt - credit->peer_fwd_cnt;
+}
+
+/**
+ * vsockdev_credit_peer_update() - take over what a received header says
+ * @credit: of the connection
+ * @buf_alloc: of the header
+ * @fwd_cnt: of the header
+ *
+ * Return: false if the peer claims to have passed on what was never sent,
+ * in which case nothing is taken over.
+ */
+bool vsockdev_credit_peer_update(struct vsockdev_credit *credit,
+				 u32 buf_alloc, u32 fwd_cnt)
+{
+	if (fwd_cnt - credit->peer_fwd_cnt > tx_unread(credit))
+		return false;
+
+	credit->peer_buf_alloc = buf_alloc;
+	credit->peer_fwd_cnt = fwd_cnt;
+
+	if (!tx_unread(credit)) {
+		credit->small_before = 0;
+		credit->small_after = 0;
+		credit->tx_mark = credit->tx_cnt;
+	} else if ((s32)(fwd_cnt - credit->tx_mark) >= 0) {
+		credit->small_before = credit->small_after;
+		credit->small_after = 0;
+		credit->tx_mark = credit->tx_cnt;
+	}
+	return true;
+}
+
+/**
+ * vsockdev_credit_tx_space() - bytes that may be sent now
+ * @credit: of the connection
+ *
+ * Return: 0 when the peer's window is full, or was made smaller than what
+ * is on its way, or when too many small packets are unread.
+ */
+u32 vsockdev_credit_tx_space(const struct vsockdev_credit *credit)
+{
+	u32 unread = tx_unread(credit);
+	u32 limit = max(credit->peer_buf_alloc / SMALL_PACKET,
+			(u32)SMALL_PACKETS_MIN);
+
+	if (credit->small_before + credit->small_after >= limit)
+		return 0;
+	if (unread >= credit->peer_buf_alloc)
+		return 0;
+	return credit->peer_buf_alloc - unread;
+}
+
+/**
+ * vsockdev_credit_tx_packet() - largest payload of one packet
+ * @credit: of the connection
+ *
+ * A quarter of the peer's window: the peer can then read one packet while
+ * the next ones are on their way, where a packet of a whole window would
+ * make both sides wait for each other.
+ *
+ * Return: bytes, at least 1.
+ */
+u32 vsockdev_credit_tx_packet(const struct vsockdev_credit *credit)
+{
+	return max(credit->peer_buf_alloc / 4, (u32)1);
+}
+
+/**
+ * vsockdev_credit_tx_idle() - tells whether the peer passed everything on
+ * @credit: of the connection
+ *
+ * Return: true if so.
+ */
+bool vsockdev_credit_tx_idle(const struct vsockdev_credit *credit)
+{
+	return !tx_unread(credit);
+}
+
+/**
+ * vsockdev_credit_tx() - count a packet that is being sent
+ * @credit: of the connection
+ * @len: its payload, not more than vsockdev_credit_tx_space()
+ */
+void vsockdev_credit_tx(struct vsockdev_credit *credit, u32 len)
+{
+	credit->tx_cnt += len;
+	if (len < SMALL_PACKET)
+		credit->small_after++;
+}
+
+/**
+ * vsockdev_credit_rx() - count a packet that was received
+ * @credit: of the connection
+ * @len: its payload
+ *
+ * Return: false if it does not fit our window: the peer ignored flow
+ * control. Nothing is counted then.
+ */
+bool vsockdev_credit_rx(struct vsockdev_credit *credit, u32 len)
+{
+	u32 held = credit->rx_cnt - credit->fwd_cnt;
+
+	if (len > credit->buf_alloc - held)
+		return false;
+	credit->rx_cnt += len;
+	return true;
+}
+
+/**
+ * vsockdev_credit_forwarded() - count bytes that left our window
+ * @credit: of the connection
+ * @len: bytes, not more than were received
+ */
+void vsockdev_credit_forwarded(struct vsockdev_credit *credit, u32 len)
+{
+	credit->fwd_cnt += len;
+}
+
+/**
+ * vsockdev_credit_update_due() - tells whether the peer should hear of room
+ * @credit: of the connection
+ *
+ * Due at half the window, which is never per packet and yet leaves a peer
+ * that fills the window half of it to go on with.
+ *
+ * Return: true if so.
+ */
+bool vsockdev_credit_update_due(const struct vsockdev_credit *credit)
+{
+	u32 untold = credit->fwd_cnt - credit->fwd_cnt_told;
+
+	return untold && untold >= credit->buf_alloc / 2;
+}
+
+/**
+ * vsockdev_credit_tell() - the fwd_cnt for a header about to be sent
+ * @credit: of the connection
+ *
+ * Return: fwd_cnt; from now on the peer knows it.
+ */
+u32 vsockdev_credit_tell(struct vsockdev_credit *credit)
+{
+	credit->fwd_cnt_told = credit->fwd_cnt;
+	return credit->fwd_cnt;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vsockdev - one virtio-vsock device
+ */
+#ifndef VSOCKDEV_DEVICE_H
+#define VSOCKDEV_DEVICE_H
+
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/hashtable.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "event.h"
+#include "ring.h"
+#include "sched.h"
+
+struct file;
+
+#define VSOCKDEV_HASH_BITS	10
+
+#define VSOCKDEV_BACKLOG_DEFAULT	128
+#define VSOCKDEV_BACKLOG_MAX		4096
+#define VSOCKDEV_CONNS_DEFAULT		1024
+#define VSOCKDEV_CONNS_MAX		65536
+#define VSOCKDEV_BUF_ALLOC_DEFAULT	(256U << 10)
+#define VSOCKDEV_BUF_ALLOC_MIN		4096U
+#define VSOCKDEV_BUF_ALLOC_MAX		(16U << 20)
+#define VSOCKDEV_CONNECT_TIMEOUT_MS	2000
+#define VSOCKDEV_CLOSE_TIMEOUT_MS	8000
+
+/**
+ * struct vsockdev_stats - counters, as in struct vsockdev_get_info
+ * @rx_packets: see there
+ * @rx_bytes: see there
+ * @tx_packets: see there
+ * @tx_bytes: see there
+ * @rx_malformed: see there
+ * @rx_unknown: see there
+ * @rx_violations: see there
+ * @rx_discarded: see there
+ * @refused: see there
+ * @timeouts: see there
+ * @credit_requests: see there
+ * @credit_updates: see there
+ */
+struct vsockdev_stats {
+	u64 rx_packets;
+	u64 rx_bytes;
+	u64 tx_packets;
+	u64 tx_bytes;
+	u64 rx_malformed;
+	u64 rx_unknown;
+	u64 rx_violations;
+	u64 rx_discarded;
+	u64 refused;
+	u64 timeouts;
+	u64 credit_requests;
+	u64 credit_updates;
+};
+
+/**
+ * struct vsockdev - one virtio-vsock device and its node
+ * @dev: the node's device; its references keep this struct, and are held by
+ *	the driver, by each open file (through @cdev) and by each connection
+ * @cdev: the node
+ * @vdev: the virtio device; valid until @gone
+ * @lock: see below
+ * @owner: the file that issued START, not a reference: its release resets it
+ * @options: what the owner asked for, defaults filled in
+ * @gone: the device was removed: rings and @vdev must not be touched
+ * @cid: the guest's context id
+ * @features: virtio feature bits agreed on
+ * @generation: counts transport resets
+ * @last_id: last connection id that was given out
+ * @backlog: connections in state PENDING
+ * @stats: counters
+ * @stream: events; has no lock but this one
+ * @table: connections by address
+ * @sched: what waits to be sent
+ * @ring: the TX queue of it; RX and event queues belong to their work alone
+ * @hash_seed: keeps the host from choosing addresses that share a bucket
+ * @conns: all connection objects, whatever their state
+ * @rx_work: takes packets from the RX queue
+ * @tx_work: takes back what was sent, and sends what waits
+ * @event_work: takes transport events
+ * @cid_work: reads the context id again
+ *
+ * @lock guards @owner to @sched, the TX queue, and of each connection what
+ * its struct says. It is taken in process context only (interrupts and socket
+ * callbacks merely queue work) and is held for no longer than it takes to
+ * fill the TX ring. Inside it: locks of wait queues and work queues, none of
+ * sockets.
+ */
+struct vsockdev {
+	struct device dev;
+	struct cdev cdev;
+	struct virtio_device *vdev;
+
+	spinlock_t lock;
+	struct file *owner;
+	struct vsockdev_start options;
+	bool gone;
+	u32 cid;
+	u64 features;
+	u64 generation;
+	u64 last_id;
+	u32 backlog;
+	struct vsockdev_stats stats;
+	struct vsockdev_stream stream;
+	DECLARE_HASHTABLE(table, VSOCKDEV_HASH_BITS);
+	struct vsockdev_sched sched;
+	struct vsockdev_ring ring;
+
+	u32 hash_seed;
+	atomic_t conns;
+	struct work_struct rx_work;
+	struct work_struct tx_work;
+	struct work_struct event_work;
+	struct work_struct cid_work;
+};
+
+int vsockdev_device_start(struct vsockdev *vd, struct file *file,
+			  const struct vsockdev_start *start);
+int vsockdev_device_stop(struct vsockdev *vd, struct file *file);
+void vsockdev_device_resume_rx(struct vsockdev *vd);
+
+int vsockdev_device_init(void);
+void vsockdev_device_exit(void);
+
+/* chardev.c: the node of a device */
+int vsockdev_chardev_add(struct vsockdev *vd, struct device *parent);
+struct vsockdev *vsockdev_chardev_alloc(void);
+void vsockdev_chardev_del(struct vsockdev *vd);
+int vsockdev_chardev_init(void);
+void vsockdev_chardev_exit(void);
+
+/* ioctl.c: the calls on an open file */
+long vsockdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+#endif /* VSOCKDEV_DEVICE_H */

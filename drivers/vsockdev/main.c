@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - virtio-vsock as a device file
+ */
+#include <linux/module.h>
+
+#include "conn.h"
+#include "device.h"
+#include "sock.h"
+
+static int __init vsockdev_init(void)
+{
+	int ret;
+
+	ret = vsockdev_conn_init();
+	if (ret)
+		return ret;
+	ret = vsockdev_chardev_init();
+	if (ret)
+		goto err_conn;
+	ret = vsockdev_device_init();
+	if (ret)
+		goto err_chardev;
+	return 0;
+
+err_chardev:
+	vsockdev_chardev_exit();
+err_conn:
+	vsockdev_conn_exit();
+	return ret;
+}
+
+/*
+ * Connections with a socket and open files hold references to the module, so
+ * there are none. What may still run is the very end of the work or the
+ * callback that dropped the last one.
+ */
+static void __exit vsockdev_exit(void)
+{
+	vsockdev_device_exit();
+	vsockdev_sock_exit();
+	vsockdev_conn_exit();
+	vsockdev_chardev_exit();
+}
+
+module_init(vsockdev_init);
+module_exit(vsockdev_exit);
+
+MODULE_DESCRIPTION("virtio-vsock as a device file");
+MODULE_LICENSE("GPL");

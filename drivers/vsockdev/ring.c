@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - the three virtqueues
+ *
+ * DOC: This file knows virtio and no connection. Received packets lie in
+ * buffers of several pages, which are posted again as soon as their content
+ * was taken. Packets to send are frames: header and payload in one piece, as
+ * there are devices that take nothing else. A control packet needs no memory
+ * of its own: one frame per ring entry exists from the start, so that no
+ * RESPONSE and no RST can ever fail for lack of memory.
+ */
+#include <linux/gfp.h>
+#include <linux/overflow.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "ring.h"
+
+/*
+ * Payload in the ring at most. What is in the ring is sent in order; all
+ * choice between connections is made before it, so it is kept short. It must
+ * cover what a fast device takes between two interrupts.
+ */
+#define TX_BYTES_MAX	(512 * 1024)
+
+/* Ring entries, as a fraction, that only control packets may use */
+#define TX_RESERVE	8
+
+/* A control frame and its header, at a stride that keeps frames aligned */
+#define CONTROL_STRIDE \
+	ALIGN(sizeof(struct vsockdev_frame) + VSOCKDEV_HDR_LEN, SMP_CACHE_BYTES)
+
+static int ring_alloc_control(struct vsockdev_ring *ring)
+{
+	u32 count = virtqueue_get_vring_size(ring->vqs[VSOCKDEV_VQ_TX]);
+	u32 i;
+
+	ring->tx_control = kcalloc(count, CONTROL_STRIDE, GFP_KERNEL);
+	if (!ring->tx_control)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		struct vsockdev_frame *frame;
+
+		frame = ring->tx_control + i * CONTROL_STRIDE;
+		frame->control = true;
+		list_add_tail(&frame->node, &ring->tx_free);
+	}
+	return 0;
+}
+
+/**
+ * vsockdev_ring_init() - find the virtqueues
+ * @ring: to be set up, zeroed
+ * @vdev: the device
+ * @callbacks: called in interrupt context when a queue has used buffers
+ *
+ * Return: 0, or an errno, with nothing to undo.
+ */
+int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,
+		       vq_callback_t *callbacks[VSOCKDEV_VQ_COUNT])
+{
+	static const char * const names[VSOCKDEV_VQ_COUNT] = {
+		[VSOCKDEV_VQ_RX] = "rx",
+		[VSOCKDEV_VQ_TX] = "tx",
+		[VSOCKDEV_VQ_EVENT] = "event",
+	};
+	int ret;
+
+	INIT_LIST_HEAD(&ring->tx_free);
+	ret = vsockdev_compat_find_vqs(vdev, VSOCKDEV_VQ_COUNT, ring->vqs,
+				       callbacks, names);
+	if (ret)
+		return ret;
+	ret = ring_alloc_control(ring);
+	if (ret)
+		vdev->config->del_vqs(vdev);
+	return ret;
+}
+
+static int ring_post(struct vsockdev_ring *ring, enum vsockdev_vq index,
+		     void *buffer, size_t size)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, buffer, size);
+	return virtqueue_add_inbuf(ring->vqs[index], &sg, 1, buffer,
+				   GFP_ATOMIC);
+}
+
+/**
+ * vsockdev_ring_fill() - post all buffers of the event and RX queues
+ * @ring: the ring
+ *
+ * The event queue comes first, as a transport reset must not be missed. Fewer
+ * RX buffers than planned are fine, none is not.
+ *
+ * Context: before the device is told that the driver is ready; may sleep.
+ * Return: 0 or -ENOMEM. Posted buffers stay until vsockdev_ring_destroy().
+ */
+int vsockdev_ring_fill(struct vsockdev_ring *ring)
+{
+	struct virtqueue *rx = ring->vqs[VSOCKDEV_VQ_RX];
+	u32 i;
+
+	for (i = 0; i < VSOCKDEV_EVENT_BUFS; i++)
+		if (ring_post(ring, VSOCKDEV_VQ_EVENT, &ring->events[i],
+			      sizeof(ring->events[i])))
+			break;
+
+	while (rx->num_free && ring->rx_posted < VSOCKDEV_RX_MAX) {
+		void *buffer = (void *)__get_free_pages(GFP_KERNEL |
+							__GFP_COMP |
+							__GFP_NOWARN,
+							VSOCKDEV_RX_ORDER);
+
+		if (!buffer)
+			break;
+		if (ring_post(ring, VSOCKDEV_VQ_RX, buffer,
+			      VSOCKDEV_RX_SIZE)) {
+			free_pages((unsigned long)buffer, VSOCKDEV_RX_ORDER);
+			break;
+		}
+		ring->rx_posted++;
+	}
+	return ring->rx_posted ? 0 : -ENOMEM;
+}
+
+/**
+ * vsockdev_ring_destroy() - take every buffer back and free the queues
+ * @ring: the ring
+ *
+ * Context: after the device was reset, with nobody else using the ring.
+ */
+void vsockdev_ring_destroy(struct vsockdev_ring *ring)
+{
+	struct virtio_device *vdev = ring->vqs[VSOCKDEV_VQ_RX]->vdev;
+	void *buffer;
+
+	while ((buffer = virtqueue_detach_unused_buf(ring->vqs[VSOCKDEV_VQ_RX])))
+		free_pages((unsigned long)buffer, VSOCKDEV_RX_ORDER);
+	while ((buffer = virtqueue_detach_unused_buf(ring->vqs[VSOCKDEV_VQ_TX])))
+		vsockdev_frame_free(buffer);
+	vdev->config->del_vqs(vdev);
+	kfree(ring->tx_control);
+}
+
+/**
+ * vsockdev_frame_alloc() - memory for a packet
+ * @len: payload that there should be room for
+ * @gfp: how to allocate
+ *
+ * A large frame is one piece of physical memory, which may be hard to find.
+ * Then a smaller one is returned: @room of the frame says how much fits.
+ *
+ * Return: the frame, or NULL if not even a page could be had.
+ */
+struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp)
+{
+	struct vsockdev_frame *frame;
+	u32 room = min_t(u32, len, VSOCKDEV_PAYLOAD_MAX -
+				   sizeof(struct vsockdev_frame));
+	gfp_t flags = gfp | __GFP_NORETRY | __GFP_NOWARN;
+
+	for (;;) {
+		if (room <= PAGE_SIZE)
+			flags = gfp | __GFP_NOWARN;
+		frame = kmalloc(struct_size(frame, data,
+					    VSOCKDEV_HDR_LEN + room), flags);
+		if (frame || room <= PAGE_SIZE)
+			break;
+		room /= 2;
+	}
+	if (frame) {
+		frame->control = false;
+		frame->room = room;
+		frame->len = 0;
+	}
+	return frame;
+}
+
+/**
+ * vsockdev_frame_free() - free a frame that is in no list
+ * @frame: from vsockdev_frame_alloc(); one of the ring's own is left alone
+ */
+void vsockdev_frame_free(struct vsockdev_frame *frame)
+{
+	if (!frame->control)
+		kfree(frame);
+}
+
+/**
+ * vsockdev_ring_tx_room() - tells whether a control packet can be sent
+ * @ring: the ring
+ *
+ * Return: true if so.
+ */
+bool vsockdev_ring_tx_room(const struct vsockdev_ring *ring)
+{
+	return ring->vqs[VSOCKDEV_VQ_TX]->num_free &&
+	       !list_empty(&ring->tx_free);
+}
+
+/**
+ * vsockdev_ring_tx_data_room() - tells whether a data packet should be sent
+ * @ring: the ring
+ *
+ * Return: true if so.
+ */
+bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring)
+{
+	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
+
+	return tx->num_free > virtqueue_get_vring_size(tx) / TX_RESERVE &&
+	       ring->tx_bytes < TX_BYTES_MAX;
+}
+
+/**
+ * vsockdev_ring_send() - give a packet to the device
+ * @ring: the ring; one of the functions above said that there is room
+ * @hdr: its header
+ * @frame: its payload, or NULL if it has none
+ *
+ * Context: serialized by the caller; does not sleep. The device is told when
+ * the caller kicks the queue.
+ * Return: 0, or an errno if the queue is broken: the frame is still the
+ * caller's then.
+ */
+int vsockdev_ring_send(struct vsockdev_ring *ring,
+		       const struct vsockdev_hdr *hdr,
+		       struct vsockdev_frame *frame)
+{
+	struct vsockdev_frame *sent = frame;
+	struct scatterlist sg;
+	int ret;
+
+	if (!frame)
+		sent = list_first_entry(&ring->tx_free, struct vsockdev_frame,
+					node);
+	vsockdev_wire_encode(sent->data, hdr);
+	sg_init_one(&sg, sent->data, VSOCKDEV_HDR_LEN + hdr->len);
+	ret = virtqueue_add_outbuf(ring->vqs[VSOCKDEV_VQ_TX], &sg, 1, sent,
+				   GFP_ATOMIC);
+	if (ret)
+		return ret;
+	if (!frame)
+		list_del(&sent->node);
+	ring->tx_bytes += hdr->len;
+	return 0;
+}
+
+/**
+ * vsockdev_ring_tx_reclaim() - take back what the device has sent
+ * @ring: the ring
+ * @done: frames that the caller frees are added here
+ *
+ * Context: serialized by the caller; does not sleep.
+ */
+void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
+			      struct list_head *done)
+{
+	struct vsockdev_frame *frame;
+	u32 used;
+
+	while ((frame = virtqueue_get_buf(ring->vqs[VSOCKDEV_VQ_TX], &used))) {
+		if (frame->control) {
+			list_add(&frame->node, &ring->tx_free);
+		} else {
+			ring->tx_bytes -= frame->len;
+			list_add(&frame->node, done);
+		}
+	}
+}
+
+/**
+ * vsockdev_ring_rx_get() - take a buffer that the device has filled
+ * @ring: the ring
+ * @used: bytes that the device claims to have written
+ *
+ * Return: %VSOCKDEV_RX_SIZE bytes, for vsockdev_ring_rx_put(), or NULL.
+ */
+void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used)
+{
+	void *buffer = virtqueue_get_buf(ring->vqs[VSOCKDEV_VQ_RX], used);
+
+	if (buffer)
+		ring->rx_posted--;
+	return buffer;
+}
+
+/**
+ * vsockdev_ring_rx_put() - post a buffer again
+ * @ring: the ring
+ * @buffer: from vsockdev_ring_rx_get()
+ *
+ * The place that it came from is free, so only a broken queue refuses it.
+ */
+void vsockdev_ring_rx_put(struct vsockdev_ring *ring, void *buffer)
+{
+	if (ring_post(ring, VSOCKDEV_VQ_RX, buffer, VSOCKDEV_RX_SIZE))
+		free_pages((unsigned long)buffer, VSOCKDEV_RX_ORDER);
+	else
+		ring->rx_posted++;
+}
+
+/**
+ * vsockdev_ring_event_get() - take a transport event and repost its buffer
+ * @ring: the ring
+ * @id: out: enum virtio_vsock_event_id
+ *
+ * Return: false if there is none. An event of odd length counts as id
+ * 0xffffffff, which is none that exists.
+ */
+bool vsockdev_ring_event_get(struct vsockdev_ring *ring, u32 *id)
+{
+	struct virtio_vsock_event *event;
+	u32 used;
+
+	event = virtqueue_get_buf(ring->vqs[VSOCKDEV_VQ_EVENT], &used);
+	if (!event)
+		return false;
+	*id = used == sizeof(*event) ? vsockdev_wire_event(event) : ~0U;
+	ring_post(ring, VSOCKDEV_VQ_EVENT, event, sizeof(*event));
+	return true;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vsockdev - the three virtqueues
+ */
+#ifndef VSOCKDEV_RING_H
+#define VSOCKDEV_RING_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+#include <linux/virtio.h>
+
+#include "wire.h"
+
+/**
+ * enum vsockdev_vq - virtqueues in the order of virtio 1.2, 5.10.2
+ * @VSOCKDEV_VQ_RX: packets from the device
+ * @VSOCKDEV_VQ_TX: packets to the device
+ * @VSOCKDEV_VQ_EVENT: transport events
+ * @VSOCKDEV_VQ_COUNT: how many there are
+ */
+enum vsockdev_vq {
+	VSOCKDEV_VQ_RX,
+	VSOCKDEV_VQ_TX,
+	VSOCKDEV_VQ_EVENT,
+	VSOCKDEV_VQ_COUNT,
+};
+
+/* Header and payload of one packet: what every known device takes at once */
+#define VSOCKDEV_FRAME_MAX	65536
+#define VSOCKDEV_PAYLOAD_MAX	(VSOCKDEV_FRAME_MAX - VSOCKDEV_HDR_LEN)
+
+#define VSOCKDEV_RX_ORDER	3
+#define VSOCKDEV_RX_SIZE	(PAGE_SIZE << VSOCKDEV_RX_ORDER)
+#define VSOCKDEV_RX_MAX		128
+#define VSOCKDEV_EVENT_BUFS	8
+
+/**
+ * struct vsockdev_frame - a packet to be sent
+ * @node: for whoever holds the frame before and after the ring does
+ * @control: belongs to the ring, not to the heap
+ * @room: largest payload that fits @data
+ * @len: payload
+ * @data: header and payload, one piece of memory for the device
+ */
+struct vsockdev_frame {
+	struct list_head node;
+	bool control;
+	u32 room;
+	u32 len;
+	u8 data[] __aligned(8);
+};
+
+/**
+ * struct vsockdev_ring - the virtqueues of one device and their buffers
+ * @vqs: by enum vsockdev_vq
+ * @tx_free: control frames that are not in the ring
+ * @tx_control: memory of all control frames
+ * @tx_bytes: payload in the ring
+ * @rx_posted: buffers that the device may fill
+ * @events: buffers of the event queue
+ *
+ * There are no locks here: the device serializes the calls for each queue.
+ * @tx_free and @tx_bytes go with the TX queue.
+ */
+struct vsockdev_ring {
+	struct virtqueue *vqs[VSOCKDEV_VQ_COUNT];
+	struct list_head tx_free;
+	void *tx_control;
+	u32 tx_bytes;
+	u32 rx_posted;
+	struct virtio_vsock_event events[VSOCKDEV_EVENT_BUFS];
+};
+
+int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,
+		       vq_callback_t *callbacks[VSOCKDEV_VQ_COUNT]);
+int vsockdev_ring_fill(struct vsockdev_ring *ring);
+void vsockdev_ring_destroy(struct vsockdev_ring *ring);
+
+struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp);
+void vsockdev_frame_free(struct vsockdev_frame *frame);
+
+bool vsockdev_ring_tx_room(const struct vsockdev_ring *ring);
+bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring);
+int vsockdev_ring_send(struct vsockdev_ring *ring,
+		       const struct vsockdev_hdr *hdr,
+		       struct vsockdev_frame *frame);
+void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
+			      struct list_head *done);
+
+void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used);
+void vsockdev_ring_rx_put(struct vsockdev_ring *ring, void *buffer);
+bool vsockdev_ring_event_get(struct vsockdev_ring *ring, u32 *id);
+
+#endif /* VSOCKDEV_RING_H */

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - what is sent next
+ *
+ * DOC: Nothing waits in the TX queue for long, and nothing is decided there.
+ * Ahead of it are three lists, served in this order whenever there is room:
+ *
+ * - replies: RSTs to addresses that are no connection. They are bounded, and
+ *   when they are full the RX queue is not read any further, so a host that
+ *   provokes them without taking them stops itself.
+ * - control: connections with control packets to send. A packet is a bit in
+ *   the connection until it goes out, and its header is written then, so it
+ *   cannot be lost, takes no memory, and always carries the newest credit.
+ * - active: connections with data. Each may send a quantum of bytes and then
+ *   goes to the end of the list (deficit round robin). Large and small frames
+ *   get the same share of bytes that way.
+ *
+ * A fourth list has the connections that ran out of credit. They ask the peer
+ * for it at once, since there are devices that tell of room only when asked,
+ * and again at growing intervals, since the answer may be that there is none.
+ *
+ * All functions here are called under the device's lock.
+ */
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+
+#include "conn.h"
+#include "device.h"
+#include "ring.h"
+
+#define QUANTUM		65536U
+#define ASK_DELAY_MIN	msecs_to_jiffies(8)
+#define ASK_DELAY_MAX	HZ
+
+static void header_init(struct vsockdev *vd, struct vsockdev_hdr *hdr,
+			const struct vsockdev_addr *addr, u16 type, u16 op)
+{
+	*hdr = (struct vsockdev_hdr) {
+		.src_cid = vd->cid,
+		.dst_cid = addr->remote_cid,
+		.src_port = addr->local_port,
+		.dst_port = addr->remote_port,
+		.type = type,
+		.op = op,
+	};
+}
+
+static bool send_packet(struct vsockdev *vd, const struct vsockdev_hdr *hdr,
+			struct vsockdev_frame *frame)
+{
+	if (vsockdev_ring_send(&vd->ring, hdr, frame))
+		return false;
+	vd->stats.tx_packets++;
+	vd->stats.tx_bytes += hdr->len;
+	return true;
+}
+
+/* Sends a packet of a connection. The peer learns our credit from each */
+static bool send_conn_packet(struct vsockdev_conn *conn, u16 op, u32 flags,
+			     struct vsockdev_frame *frame)
+{
+	struct vsockdev_hdr hdr;
+
+	header_init(conn->vd, &hdr, &conn->addr, conn->type, op);
+	hdr.flags = flags;
+	hdr.len = frame ? frame->len : 0;
+	hdr.buf_alloc = conn->credit.buf_alloc;
+	hdr.fwd_cnt = conn->credit.fwd_cnt;
+	if (!send_packet(conn->vd, &hdr, frame))
+		return false;
+	vsockdev_credit_tell(&conn->credit);
+	conn->control &= ~VSOCKDEV_SEND_CREDIT_UPDATE;
+	return true;
+}
+
+/**
+ * vsockdev_sched_reply_room() - tells whether one more reply can wait
+ * @vd: the device
+ *
+ * Return: true if so.
+ */
+bool vsockdev_sched_reply_room(const struct vsockdev *vd)
+{
+	return vd->sched.reply_count < VSOCKDEV_REPLIES;
+}
+
+/**
+ * vsockdev_sched_reply() - send RST to an address that is no connection
+ * @vd: the device, with room for a reply
+ * @addr: the address
+ * @type: socket type to name
+ */
+void vsockdev_sched_reply(struct vsockdev *vd,
+			  const struct vsockdev_addr *addr, u16 type)
+{
+	struct vsockdev_sched *sched = &vd->sched;
+	u32 slot;
+
+	lockdep_assert_held(&vd->lock);
+
+	if (WARN_ON_ONCE(!vsockdev_sched_reply_room(vd)))
+		return;
+	slot = (sched->reply_first + sched->reply_count++) % VSOCKDEV_REPLIES;
+	sched->replies[slot].addr = *addr;
+	sched->replies[slot].type = type;
+}
+
+static bool run_reply(struct vsockdev *vd)
+{
+	struct vsockdev_sched *sched = &vd->sched;
+	struct vsockdev_reply *reply = &sched->replies[sched->reply_first];
+	struct vsockdev_hdr hdr;
+
+	if (!sched->reply_count || !vsockdev_ring_tx_room(&vd->ring))
+		return false;
+	header_init(vd, &hdr, &reply->addr, reply->type, VIRTIO_VSOCK_OP_RST);
+	if (!send_packet(vd, &hdr, NULL))
+		return false;
+	sched->reply_first = (sched->reply_first + 1) % VSOCKDEV_REPLIES;
+	if (sched->reply_count-- == VSOCKDEV_REPLIES)
+		vsockdev_device_resume_rx(vd);
+	return true;
+}
+
+/**
+ * vsockdev_sched_control() - let a connection send control packets
+ * @conn: the connection
+ * @packets: VSOCKDEV_SEND_*
+ */
+void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets)
+{
+	struct vsockdev *vd = conn->vd;
+
+	lockdep_assert_held(&vd->lock);
+
+	if (vd->gone)
+		return;
+	conn->control |= packets;
+	if (list_empty(&conn->control_node)) {
+		vsockdev_conn_get(conn);
+		list_add_tail(&conn->control_node, &vd->sched.control);
+	}
+}
+
+/**
+ * vsockdev_sched_forget() - send no control packet of a connection
+ * @conn: the connection, to which the caller has a reference
+ */
+void vsockdev_sched_forget(struct vsockdev_conn *conn)
+{
+	lockdep_assert_held(&conn->vd->lock);
+
+	conn->control = 0;
+	if (list_empty(&conn->control_node))
+		return;
+	list_del_init(&conn->control_node);
+	vsockdev_conn_put(conn);
+}
+
+/**
+ * vsockdev_sched_clear() - send no control packet of any connection
+ * @vd: the device, which is gone
+ */
+void vsockdev_sched_clear(struct vsockdev *vd)
+{
+	struct vsockdev_conn *conn, *next;
+
+	list_for_each_entry_safe(conn, next, &vd->sched.control, control_node)
+		vsockdev_sched_forget(conn);
+}
+
+/* The packets of a connection in the order in which they must go out */
+static const struct {
+	u32 bit;
+	u16 op;
+} control_order[] = {
+	{ VSOCKDEV_SEND_RST_PACKET, VIRTIO_VSOCK_OP_RST },
+	{ VSOCKDEV_SEND_REQUEST_PACKET, VIRTIO_VSOCK_OP_REQUEST },
+	{ VSOCKDEV_SEND_RESPONSE_PACKET, VIRTIO_VSOCK_OP_RESPONSE },
+	{ VSOCKDEV_SEND_SHUTDOWN_PACKET, VIRTIO_VSOCK_OP_SHUTDOWN },
+	{ VSOCKDEV_SEND_CREDIT_REQUEST, VIRTIO_VSOCK_OP_CREDIT_REQUEST },
+	{ VSOCKDEV_SEND_CREDIT_UPDATE, VIRTIO_VSOCK_OP_CREDIT_UPDATE },
+};
+
+static bool send_control(struct vsockdev_conn *conn)
+{
+	u32 flags = 0;
+	u16 op;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(control_order); i++)
+		if (conn->control & control_order[i].bit)
+			break;
+	if (WARN_ON_ONCE(i == ARRAY_SIZE(control_order)))
+		return true;
+
+	op = control_order[i].op;
+	if (op == VIRTIO_VSOCK_OP_SHUTDOWN)
+		flags = conn->shut_sent;
+	if (!send_conn_packet(conn, op, flags, NULL))
+		return false;
+	conn->control &= ~control_order[i].bit;
+	if (op == VIRTIO_VSOCK_OP_CREDIT_REQUEST)
+		conn->vd->stats.credit_requests++;
+	else if (op == VIRTIO_VSOCK_OP_CREDIT_UPDATE)
+		conn->vd->stats.credit_updates++;
+	return true;
+}
+
+static bool run_control(struct vsockdev *vd)
+{
+	struct vsockdev_conn *conn;
+
+	conn = list_first_entry_or_null(&vd->sched.control,
+					struct vsockdev_conn, control_node);
+	if (!conn || !vsockdev_ring_tx_room(&vd->ring))
+		return false;
+	if (!send_control(conn))
+		return false;
+	if (!conn->control)
+		vsockdev_sched_forget(conn);
+	return true;
+}
+
+static void activate(struct vsockdev_conn *conn)
+{
+	if (!conn->tx_frame_count || !list_empty(&conn->tx_node))
+		return;
+	conn->tx_deficit = 0;
+	list_add_tail(&conn->tx_node, &conn->vd->sched.active);
+}
+
+/**
+ * vsockdev_sched_stage() - let a connection send a data frame
+ * @conn: ESTABLISHED
+ * @frame: at least one byte, for which there is credit
+ */
+void vsockdev_sched_stage(struct vsockdev_conn *conn,
+			  struct vsockdev_frame *frame)
+{
+	lockdep_assert_held(&conn->vd->lock);
+
+	list_add_tail(&frame->node, &conn->tx_frames);
+	conn->tx_frame_count++;
+	conn->tx_staged += frame->len;
+	activate(conn);
+}
+
+static void unstage(struct vsockdev_conn *conn, struct vsockdev_frame *frame)
+{
+	list_del(&frame->node);
+	conn->tx_frame_count--;
+	conn->tx_staged -= frame->len;
+	if (!conn->tx_frame_count)
+		list_del_init(&conn->tx_node);
+}
+
+/**
+ * vsockdev_sched_drop_data() - drop the frames that a connection has staged
+ * @conn: the connection
+ */
+void vsockdev_sched_drop_data(struct vsockdev_conn *conn)
+{
+	struct vsockdev_frame *frame, *next;
+
+	lockdep_assert_held(&conn->vd->lock);
+
+	list_for_each_entry_safe(frame, next, &conn->tx_frames, node) {
+		unstage(conn, frame);
+		vsockdev_frame_free(frame);
+	}
+}
+
+static void frame_sent(struct vsockdev_conn *conn)
+{
+	if (conn->tx_waiting) {
+		conn->tx_waiting = false;
+		vsockdev_conn_wake(conn);
+	}
+	if (!conn->tx_frame_count)
+		vsockdev_conn_settle(conn);
+}
+
+static bool run_data(struct vsockdev *vd)
+{
+	struct vsockdev_frame *frame;
+	struct vsockdev_conn *conn;
+	u32 len;
+
+	conn = list_first_entry_or_null(&vd->sched.active,
+					struct vsockdev_conn, tx_node);
+	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring))
+		return false;
+	frame = list_first_entry(&conn->tx_frames, struct vsockdev_frame,
+				 node);
+	len = frame->len;
+	if (conn->tx_deficit < len) {
+		conn->tx_deficit += QUANTUM;
+		list_move_tail(&conn->tx_node, &vd->sched.active);
+		return true;
+	}
+	if (len > vsockdev_credit_tx_space(&conn->credit)) {
+		/* The peer took back room that it had promised */
+		list_del_init(&conn->tx_node);
+		vsockdev_sched_block(conn);
+		return true;
+	}
+	if (!send_conn_packet(conn, VIRTIO_VSOCK_OP_RW, 0, frame))
+		return false;
+	unstage(conn, frame);
+	conn->tx_deficit -= len;
+	conn->bytes_sent += len;
+	vsockdev_credit_tx(&conn->credit, len);
+	frame_sent(conn);
+	return true;
+}
+
+/**
+ * vsockdev_sched_run() - fill the TX queue
+ * @vd: the device
+ *
+ * Return: true if the device must be notified.
+ */
+bool vsockdev_sched_run(struct vsockdev *vd)
+{
+	bool more;
+
+	lockdep_assert_held(&vd->lock);
+
+	if (vd->gone)
+		return false;
+	/* Sending data can make a control packet due, so go round */
+	do {
+		while (run_reply(vd))
+			;
+		while (run_control(vd))
+			;
+		more = false;
+		while (list_empty(&vd->sched.control) && run_data(vd))
+			more = true;
+	} while (more);
+	return virtqueue_kick_prepare(vd->ring.vqs[VSOCKDEV_VQ_TX]);
+}
+
+/**
+ * vsockdev_sched_unlock() - fill the TX queue, unlock, notify the device
+ * @vd: the device, locked
+ *
+ * A notification can take long, so it is made without the lock. Removal
+ * waits for an RCU grace period between marking the device as gone and
+ * freeing its queues.
+ */
+void vsockdev_sched_unlock(struct vsockdev *vd)
+	__releases(&vd->lock)
+{
+	bool notify;
+
+	rcu_read_lock();
+	notify = vsockdev_sched_run(vd);
+	spin_unlock(&vd->lock);
+	if (notify)
+		virtqueue_notify(vd->ring.vqs[VSOCKDEV_VQ_TX]);
+	rcu_read_unlock();
+}
+
+/**
+ * vsockdev_sched_block() - a connection has bytes to send and no credit
+ * @conn: ESTABLISHED
+ */
+void vsockdev_sched_block(struct vsockdev_conn *conn)
+{
+	struct vsockdev *vd = conn->vd;
+
+	lockdep_assert_held(&vd->lock);
+
+	if (!list_empty(&conn->blocked_node) || vd->gone)
+		return;
+	list_add_tail(&conn->blocked_node, &vd->sched.blocked);
+	conn->ask_delay = ASK_DELAY_MIN;
+	conn->ask_at = jiffies + conn->ask_delay;
+	vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_REQUEST);
+	queue_delayed_work(vsockdev_wq, &vd->sched.ask_work, ASK_DELAY_MIN);
+}
+
+/**
+ * vsockdev_sched_unblock() - a connection does not wait for credit
+ * @conn: the connection, blocked or not
+ */
+void vsockdev_sched_unblock(struct vsockdev_conn *conn)
+{
+	lockdep_assert_held(&conn->vd->lock);
+
+	list_del_init(&conn->blocked_node);
+	activate(conn);
+}
+
+static void ask_for_credit(struct work_struct *work)
+{
+	struct vsockdev *vd = container_of(to_delayed_work(work),
+					   struct vsockdev, sched.ask_work);
+	struct vsockdev_conn *conn;
+
+	spin_lock(&vd->lock);
+	list_for_each_entry(conn, &vd->sched.blocked, blocked_node) {
+		if (time_before(jiffies, conn->ask_at))
+			continue;
+		conn->ask_delay = min(conn->ask_delay * 2,
+				      (unsigned long)ASK_DELAY_MAX);
+		conn->ask_at = jiffies + conn->ask_delay;
+		vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_REQUEST);
+	}
+	if (!list_empty(&vd->sched.blocked) && !vd->gone)
+		queue_delayed_work(vsockdev_wq, &vd->sched.ask_work,
+				   ASK_DELAY_MIN);
+	vsockdev_sched_unlock(vd);
+}
+
+/**
+ * vsockdev_sched_init() - nothing waits
+ * @vd: the device
+ */
+void vsockdev_sched_init(struct vsockdev *vd)
+{
+	INIT_LIST_HEAD(&vd->sched.control);
+	INIT_LIST_HEAD(&vd->sched.active);
+	INIT_LIST_HEAD(&vd->sched.blocked);
+	INIT_DELAYED_WORK(&vd->sched.ask_work, ask_for_credit);
+}

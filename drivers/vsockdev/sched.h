@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vsockdev - what is sent next
+ */
+#ifndef VSOCKDEV_SCHED_H
+#define VSOCKDEV_SCHED_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include <linux/vsockdev.h>
+
+struct vsockdev;
+struct vsockdev_conn;
+struct vsockdev_frame;
+
+/* RSTs that can wait for a place in the TX queue */
+#define VSOCKDEV_REPLIES	64
+
+/**
+ * struct vsockdev_reply - an RST that belongs to no connection
+ * @addr: whom it goes to
+ * @type: socket type to name
+ */
+struct vsockdev_reply {
+	struct vsockdev_addr addr;
+	u16 type;
+};
+
+/**
+ * struct vsockdev_sched - everything that waits for the TX queue
+ * @replies: a ring buffer of RSTs to unknown addresses
+ * @reply_first: first entry of @replies
+ * @reply_count: entries of @replies
+ * @control: connections with control packets to send, in order
+ * @active: connections with data frames to send, in turn
+ * @blocked: connections that wait for credit
+ * @ask_work: sends CREDIT_REQUESTs for @blocked
+ *
+ * Guarded by the device's lock.
+ */
+struct vsockdev_sched {
+	struct vsockdev_reply replies[VSOCKDEV_REPLIES];
+	u32 reply_first;
+	u32 reply_count;
+	struct list_head control;
+	struct list_head active;
+	struct list_head blocked;
+	struct delayed_work ask_work;
+};
+
+void vsockdev_sched_init(struct vsockdev *vd);
+bool vsockdev_sched_reply_room(const struct vsockdev *vd);
+void vsockdev_sched_reply(struct vsockdev *vd,
+			  const struct vsockdev_addr *addr, u16 type);
+void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets);
+void vsockdev_sched_stage(struct vsockdev_conn *conn,
+			  struct vsockdev_frame *frame);
+void vsockdev_sched_drop_data(struct vsockdev_conn *conn);
+void vsockdev_sched_block(struct vsockdev_conn *conn);
+void vsockdev_sched_unblock(struct vsockdev_conn *conn);
+void vsockdev_sched_forget(struct vsockdev_conn *conn);
+void vsockdev_sched_clear(struct vsockdev *vd);
+
+/* Every change of the above under the lock ends with this pair */
+bool vsockdev_sched_run(struct vsockdev *vd);
+void vsockdev_sched_unlock(struct vsockdev *vd);
+
+#endif /* VSOCKDEV_SCHED_H */
