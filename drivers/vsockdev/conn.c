@@ -24,6 +24,8 @@
 #include "conn.h"
 #include "device.h"
 
+#include <trace/vsockdev.h>
+
 struct workqueue_struct *vsockdev_wq;
 struct workqueue_struct *vsockdev_pump_wq;
 
@@ -172,6 +174,7 @@ void vsockdev_conn_publish(struct vsockdev_conn *conn,
 		vd->backlog++;
 	vsockdev_credit_init(&conn->credit, buf_alloc);
 	hash_add(vd->table, &conn->node, addr_hash(vd, &conn->addr));
+	trace_vsockdev_conn_new(conn->id, &conn->addr, 0);
 }
 
 /**
@@ -256,6 +259,7 @@ void vsockdev_conn_open(struct vsockdev_conn *conn)
 		conn->vd->backlog--;
 	vsockdev_conn_disarm(conn);
 	conn->state = VSOCKDEV_CONN_ESTABLISHED;
+	trace_vsockdev_conn_open(conn->id, &conn->addr, 0);
 	vsockdev_conn_wake(conn);
 }
 
@@ -426,7 +430,7 @@ void vsockdev_conn_request_event(struct vsockdev_conn *conn)
 	vsockdev_event_post(&conn->vd->stream, slot, VSOCKDEV_EVENT_REQUEST);
 }
 
-static void conn_die(struct vsockdev_conn *conn, bool send_rst)
+static void conn_die(struct vsockdev_conn *conn, bool send_rst, u32 reason)
 {
 	struct vsockdev *vd = conn->vd;
 
@@ -435,6 +439,7 @@ static void conn_die(struct vsockdev_conn *conn, bool send_rst)
 	if (conn->state == VSOCKDEV_CONN_PENDING)
 		vd->backlog--;
 	conn->state = VSOCKDEV_CONN_DEAD;
+	trace_vsockdev_conn_end(conn->id, &conn->addr, reason);
 	vsockdev_conn_disarm(conn);
 	vsockdev_sched_drop_data(conn);
 	vsockdev_sched_unblock(conn);
@@ -465,7 +470,7 @@ void vsockdev_conn_end(struct vsockdev_conn *conn, bool send_rst, u32 reason,
 		vsockdev_conn_end_silently(conn, send_rst);
 		return;
 	}
-	conn_die(conn, send_rst);
+	conn_die(conn, send_rst, reason);
 	rst->record.rst.reason = reason;
 	rst->record.rst.error = error;
 	rst->record.rst.bytes_sent = conn->bytes_sent;
@@ -483,7 +488,7 @@ void vsockdev_conn_end_silently(struct vsockdev_conn *conn, bool send_rst)
 	int i;
 
 	if (conn->state != VSOCKDEV_CONN_DEAD)
-		conn_die(conn, send_rst);
+		conn_die(conn, send_rst, 0);
 	for (i = 0; i < VSOCKDEV_CONN_EVENTS; i++)
 		vsockdev_event_drop(&conn->events[i]);
 	vsockdev_conn_forget(conn);

@@ -97,6 +97,7 @@ struct vsockdev {
 	struct cdev cdev;
 	struct virtio_device *vdev;
 
+	/* Guards all fields from owner to ring but for the ring's RX part */
 	spinlock_t lock;
 	struct file *owner;
 	struct vsockdev_start options;
@@ -119,6 +120,9 @@ struct vsockdev {
 	struct work_struct event_work;
 	struct work_struct cid_work;
 };
+
+/* sched.c: ends each critical section that may have given it something to do */
+void vsockdev_sched_unlock(struct vsockdev *vd) __releases(&vd->lock);
 
 int vsockdev_device_start(struct vsockdev *vd, struct file *file,
 			  const struct vsockdev_start *start);

@@ -44,6 +44,7 @@ struct vsockdev_event_slot {
  * @consumed: told, under @lock, that a slot was read
  */
 struct vsockdev_stream {
+	/* The device's: guards all fields but read_mutex */
 	spinlock_t *lock;
 	struct list_head pending;
 	wait_queue_head_t wait;
@@ -51,6 +52,7 @@ struct vsockdev_stream {
 	u32 epoch;
 	u32 record_size;
 	int closed;
+	/* Guards no field: readers copy and consume one after another */
 	struct mutex read_mutex;
 	void (*consumed)(struct vsockdev_stream *stream,
 			 struct vsockdev_event_slot *slot);

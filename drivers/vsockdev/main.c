@@ -7,6 +7,10 @@
 #include "conn.h"
 #include "device.h"
 #include "sock.h"
+#include "wire.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/vsockdev.h>
 
 static int __init vsockdev_init(void)
 {

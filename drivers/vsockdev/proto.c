@@ -19,6 +19,8 @@
 #include "pump.h"
 #include "wire.h"
 
+#include <trace/vsockdev.h>
+
 #define SHUTDOWN_FLAGS \
 	(VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
 
@@ -262,14 +264,17 @@ void vsockdev_proto_receive(struct vsockdev *vd, const void *frame, u32 size,
 	struct vsockdev_conn *conn;
 	struct vsockdev_addr addr;
 	struct vsockdev_hdr hdr;
+	int status;
 
 	spin_lock(&vd->lock);
 	vd->stats.rx_packets++;
-	if (vsockdev_wire_decode(&hdr, frame, size, used, vd->cid) !=
-	    VSOCKDEV_WIRE_OK) {
+	status = vsockdev_wire_decode(&hdr, frame, size, used, vd->cid);
+	if (status != VSOCKDEV_WIRE_OK) {
+		trace_vsockdev_rx_malformed(status, used);
 		vd->stats.rx_malformed++;
 		goto out;
 	}
+	trace_vsockdev_rx(&hdr);
 
 	addr_from_header(&addr, &hdr);
 	conn = vsockdev_conn_find(vd, &addr);

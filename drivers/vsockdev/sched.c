@@ -28,6 +28,8 @@
 #include "device.h"
 #include "ring.h"
 
+#include <trace/vsockdev.h>
+
 #define QUANTUM		65536U
 #define ASK_DELAY_MIN	msecs_to_jiffies(8)
 #define ASK_DELAY_MAX	HZ
@@ -50,6 +52,7 @@ static bool send_packet(struct vsockdev *vd, const struct vsockdev_hdr *hdr,
 {
 	if (vsockdev_ring_send(&vd->ring, hdr, frame))
 		return false;
+	trace_vsockdev_tx(hdr);
 	vd->stats.tx_packets++;
 	vd->stats.tx_bytes += hdr->len;
 	return true;
@@ -315,13 +318,8 @@ static bool run_data(struct vsockdev *vd)
 	return true;
 }
 
-/**
- * vsockdev_sched_run() - fill the TX queue
- * @vd: the device
- *
- * Return: true if the device must be notified.
- */
-bool vsockdev_sched_run(struct vsockdev *vd)
+/* Fills the TX queue. Returns true if the device must be notified */
+static bool run(struct vsockdev *vd)
 {
 	bool more;
 
@@ -351,12 +349,11 @@ bool vsockdev_sched_run(struct vsockdev *vd)
  * freeing its queues.
  */
 void vsockdev_sched_unlock(struct vsockdev *vd)
-	__releases(&vd->lock)
 {
 	bool notify;
 
 	rcu_read_lock();
-	notify = vsockdev_sched_run(vd);
+	notify = run(vd);
 	spin_unlock(&vd->lock);
 	if (notify)
 		virtqueue_notify(vd->ring.vqs[VSOCKDEV_VQ_TX]);

@@ -63,8 +63,4 @@ void vsockdev_sched_unblock(struct vsockdev_conn *conn);
 void vsockdev_sched_forget(struct vsockdev_conn *conn);
 void vsockdev_sched_clear(struct vsockdev *vd);
 
-/* Every change of the above under the lock ends with this pair */
-bool vsockdev_sched_run(struct vsockdev *vd);
-void vsockdev_sched_unlock(struct vsockdev *vd);
-
 #endif /* VSOCKDEV_SCHED_H */

@@ -27,6 +27,7 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/sizes.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -40,7 +41,7 @@
 #include "sock.h"
 
 /* Bytes of a TCP stream that are thrown away in one go */
-#define DISCARD_MAX	(1 << 20)
+#define DISCARD_MAX	SZ_1M
 
 /**
  * struct vsockdev_sock - a claimed socket
