@@ -183,17 +183,21 @@ static void receive_data(struct vsockdev_conn *conn,
 		vsockdev_pump_receive(conn, payload, hdr->len);
 }
 
-/* The program's stream is complete if the peer said so, whatever follows */
+/*
+ * RST is the answer to SHUTDOWN of both directions, whoever sent it. Before
+ * that, and be it that the program has closed and the rest of its bytes wait
+ * for credit, it cuts something off.
+ */
 static void receive_rst(struct vsockdev_conn *conn)
 {
-	if (conn->user_closed)
-		vsockdev_conn_end(conn, false, VSOCKDEV_RST_LOCAL_CLOSE, 0);
-	else if (conn->shut_sent == VSOCKDEV_SHUTDOWN_BOTH ||
-		 conn->shut_received == VSOCKDEV_SHUTDOWN_BOTH)
-		vsockdev_conn_end(conn, false, VSOCKDEV_RST_SHUTDOWN, 0);
-	else
+	if (conn->shut_sent != VSOCKDEV_SHUTDOWN_BOTH &&
+	    conn->shut_received != VSOCKDEV_SHUTDOWN_BOTH)
 		vsockdev_conn_end(conn, false, VSOCKDEV_RST_PEER_RESET,
 				  ECONNRESET);
+	else if (conn->user_closed)
+		vsockdev_conn_end(conn, false, VSOCKDEV_RST_LOCAL_CLOSE, 0);
+	else
+		vsockdev_conn_end(conn, false, VSOCKDEV_RST_SHUTDOWN, 0);
 }
 
 static void receive_established(struct vsockdev_conn *conn,

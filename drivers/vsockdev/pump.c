@@ -126,8 +126,10 @@ static bool transmit(struct vsockdev_conn *conn, size_t *pending)
 			return false;
 		if (!budget--)
 			return true;
-		if (!send_some(conn, len))
+		if (!send_some(conn, len)) {
+			*pending = vsockdev_sock_pending(conn->sock);
 			return false;
+		}
 	}
 }
 

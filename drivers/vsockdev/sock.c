@@ -372,26 +372,32 @@ static void drain_unix(struct vsockdev_sock *vs)
 	}
 }
 
+/*
+ * What ioctl(SIOCINQ) tells stops at urgent data; this does not. The FIN has
+ * a sequence number, too, but is nothing to read.
+ */
+static size_t tcp_pending(struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 unread = READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
+
+	if (unread && sock_flag(sk, SOCK_DONE))
+		unread--;
+	return unread;
+}
+
 /**
  * vsockdev_sock_pending() - bytes that the program wrote and we did not read
  * @vs: the socket
  *
- * Return: how many; for TCP an estimate, which is 0 only when there are none.
+ * Return: how many; for TCP an urgent byte is among them that will be skipped.
  */
 size_t vsockdev_sock_pending(struct vsockdev_sock *vs)
 {
-	struct sock *sk = vs->sock->sk;
-	int queued;
-
-	if (!vs->tcp) {
-		drain_unix(vs);
-		return vs->pending;
-	}
-	if (skb_queue_empty_lockless(&sk->sk_receive_queue))
-		return 0;
-	/* Right before urgent data there seems to be nothing to read */
-	queued = tcp_inq(sk);
-	return max(queued, 1);
+	if (vs->tcp)
+		return tcp_pending(vs->sock->sk);
+	drain_unix(vs);
+	return vs->pending;
 }
 
 static size_t read_unix(struct vsockdev_sock *vs, void *to, size_t len)
