@@ -36,6 +36,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 	if (gone)
 		return -ENODEV;
 	file->private_data = vd;
+	file->f_mode |= FMODE_NOWAIT;
 	return stream_open(inode, file);
 }
 

@@ -8,9 +8,10 @@
  * any more and nothing sent but perhaps the RST. The object lives on as long
  * as somebody needs it: the pump, to hand over what was received; the TX
  * queue, to send the RST; the table, until the owner has read the RST event.
- * The device counts all these objects against the connection limit, so that
+ * Those of the latter two kinds count against the connection limit, so that
  * neither a host that does not empty its queue nor an owner that does not
- * read can pile them up.
+ * read can pile them up. Those of the first kind last no longer than the
+ * program's descriptor, and are charged to it.
  *
  * All functions here are called under the device's lock unless they say
  * otherwise. Those that give the TX queue something to do leave it to the
@@ -23,11 +24,9 @@
 
 #include "conn.h"
 #include "device.h"
+#include "workers.h"
 
 #include <trace/vsockdev.h>
-
-struct workqueue_struct *vsockdev_wq;
-struct workqueue_struct *vsockdev_pump_wq;
 
 static u32 addr_hash(const struct vsockdev *vd,
 		     const struct vsockdev_addr *addr)
@@ -58,6 +57,9 @@ static void conn_timer(struct work_struct *work)
 		vd->stats.timeouts++;
 		vsockdev_conn_end(conn, true, VSOCKDEV_RST_TIMED_OUT,
 				  ETIMEDOUT);
+	} else if (conn->lingering) {
+		conn->aborted = true;
+		vsockdev_conn_wake(conn);
 	}
 	vsockdev_sched_unlock(vd);
 	vsockdev_conn_put(conn);
@@ -84,11 +86,11 @@ struct vsockdev_conn *vsockdev_conn_alloc(struct vsockdev *vd,
 
 	if (!conn)
 		return NULL;
-	atomic_inc(&vd->conns);
 	get_device(&vd->dev);
 	conn->vd = vd;
 	refcount_set(&conn->refs, 1);
 	INIT_WORK(&conn->work, pump);
+	conn->place = -1;
 	conn->addr = *addr;
 	conn->type = type;
 	INIT_LIST_HEAD(&conn->control_node);
@@ -114,7 +116,8 @@ static void conn_free(struct vsockdev_conn *conn)
 	list_for_each_entry_safe(chunk, next, &conn->rx_chunks, node)
 		kfree(chunk);
 	mem_cgroup_put(conn->memcg);
-	atomic_dec(&vd->conns);
+	if (conn->place >= 0)
+		vsockdev_worker_put(conn->place);
 	kfree_rcu(conn, rcu);
 	put_device(&vd->dev);
 }
@@ -167,6 +170,9 @@ void vsockdev_conn_publish(struct vsockdev_conn *conn,
 	lockdep_assert_held(&vd->lock);
 
 	conn->id = ++vd->last_id;
+	conn->epoch = vd->stream.epoch;
+	conn->counted = true;
+	vd->conns++;
 	for (i = 0; i < VSOCKDEV_CONN_EVENTS; i++)
 		conn->events[i].record.conn_id = conn->id;
 	conn->state = state;
@@ -231,7 +237,42 @@ void vsockdev_conn_forget(struct vsockdev_conn *conn)
 	lockdep_assert_held(&conn->vd->lock);
 
 	hash_del(&conn->node);
+	vsockdev_conn_uncount(conn);
 	vsockdev_conn_put(conn);
+}
+
+/**
+ * vsockdev_conn_uncount() - it may not count against the limit any more
+ * @conn: has left the table, or the list of control packets
+ */
+void vsockdev_conn_uncount(struct vsockdev_conn *conn)
+{
+	lockdep_assert_held(&conn->vd->lock);
+
+	if (!conn->counted || !hlist_unhashed(&conn->node) ||
+	    !list_empty(&conn->control_node))
+		return;
+	conn->counted = false;
+	conn->vd->conns--;
+}
+
+/**
+ * vsockdev_conn_make_room() - take what a connection with a socket needs
+ * @conn: has no socket yet
+ *
+ * Context: may sleep; without the lock.
+ * Return: 0, -ENOMEM or -ENOBUFS. What was taken goes with the connection.
+ */
+int vsockdev_conn_make_room(struct vsockdev_conn *conn)
+{
+	int place = vsockdev_worker_get();
+
+	if (place < 0)
+		return place;
+	/* Two threads may be about to answer the same REQUEST */
+	if (cmpxchg(&conn->place, -1, place) != -1)
+		vsockdev_worker_put(place);
+	return 0;
 }
 
 /**
@@ -242,8 +283,12 @@ void vsockdev_conn_forget(struct vsockdev_conn *conn)
  */
 void vsockdev_conn_wake(struct vsockdev_conn *conn)
 {
+	int place = READ_ONCE(conn->place);
+
+	if (place < 0)
+		return;
 	vsockdev_conn_get(conn);
-	if (!queue_work(vsockdev_pump_wq, &conn->work))
+	if (!queue_work(vsockdev_worker_wq(place), &conn->work))
 		vsockdev_conn_put(conn);
 }
 
@@ -506,36 +551,4 @@ void vsockdev_conn_event_consumed(struct vsockdev_stream *stream,
 		return;
 	vsockdev_conn_forget(container_of(slot, struct vsockdev_conn,
 					  events[VSOCKDEV_CONN_EVENT_RST]));
-}
-
-/**
- * vsockdev_conn_init() - make the work queues
- *
- * A pump may wait for a program that holds its socket's lock. It then keeps
- * its place in the queue, so there must be as many places as can be had, and
- * nothing else in that queue.
- *
- * Return: 0 or -ENOMEM.
- */
-int vsockdev_conn_init(void)
-{
-	vsockdev_wq = alloc_workqueue("vsockdev", WQ_UNBOUND, 0);
-	if (!vsockdev_wq)
-		return -ENOMEM;
-	vsockdev_pump_wq = alloc_workqueue("vsockdev_pump", WQ_UNBOUND,
-					   WQ_UNBOUND_MAX_ACTIVE);
-	if (!vsockdev_pump_wq) {
-		destroy_workqueue(vsockdev_wq);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-/**
- * vsockdev_conn_exit() - wait for all work to return, and free the queues
- */
-void vsockdev_conn_exit(void)
-{
-	destroy_workqueue(vsockdev_pump_wq);
-	destroy_workqueue(vsockdev_wq);
 }

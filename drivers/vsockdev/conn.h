@@ -79,6 +79,7 @@ struct vsockdev_chunk {
  * @refs: see below
  * @rcu: frees it, as socket callbacks reach it without a lock
  * @work: the pump, see pump.c
+ * @place: where @work runs, see workers.c; -1 as long as there is no socket
  * @sock: the program's socket; set once when it is claimed. After that only
  *	@work uses and clears it
  * @memcg: who pays for its memory
@@ -87,6 +88,8 @@ struct vsockdev_chunk {
  * @type: VSOCKDEV_TYPE_*
  *
  * @node: in the device's table, from birth until the owner knows of its end
+ * @epoch: vsockdev_stream.epoch of its owner
+ * @counted: it counts against the connection limit
  * @state: see there
  * @credit: flow control
  * @control: control packets to send
@@ -95,10 +98,13 @@ struct vsockdev_chunk {
  * @shut_received: directions that the peer shut, as it means them
  * @tx_stopped: nothing more is sent: shut by the owner or by the peer
  * @tx_ended: the program will not write more, all of it is staged
+ * @tx_split: the first staged frame does not fit the peer's window any more
+ * @tx_small_pass: one small packet more may go out
  * @tx_waiting: the pump wants to be woken when a staged frame was sent
  * @rx_discard: the program does not want what comes
  * @rx_ended: all that the peer sent before its SHUTDOWN was handed over
- * @aborted: do not hand over what is left
+ * @aborted: do not hand over what is left, or wait until it is
+ * @lingering: DEAD, and its TCP socket has bytes that it may not lose
  * @user_closed: the program closed its end
  * @closing: the close timeout runs, restarted by each progress
  * @tx_frames: staged frames
@@ -108,7 +114,7 @@ struct vsockdev_chunk {
  * @tx_deficit: bytes it may send before it is the next one's turn
  * @blocked_node: in vsockdev_sched.blocked while it waits for credit
  * @ask_at: jiffies of its next CREDIT_REQUEST
- * @ask_delay: jiffies between that and the one after
+ * @ask_delay: jiffies between that and the one after, 0 when bytes were sent
  * @rx_chunks: received bytes
  * @timer: connect or close timeout; holds a reference while it is pending
  * @deadline: jiffies when it runs out; a @timer that runs earlier is stale
@@ -129,6 +135,7 @@ struct vsockdev_conn {
 	refcount_t refs;
 	struct rcu_head rcu;
 	struct work_struct work;
+	int place;
 	struct vsockdev_sock *sock;
 	struct mem_cgroup *memcg;
 	struct vsockdev_addr addr;
@@ -136,6 +143,8 @@ struct vsockdev_conn {
 	u16 type;
 
 	struct hlist_node node;
+	u32 epoch;
+	bool counted;
 	enum vsockdev_conn_state state;
 	struct vsockdev_credit credit;
 	u32 control;
@@ -145,9 +154,12 @@ struct vsockdev_conn {
 	bool tx_stopped : 1;
 	bool tx_ended : 1;
 	bool tx_waiting : 1;
+	bool tx_split : 1;
+	bool tx_small_pass : 1;
 	bool rx_discard : 1;
 	bool rx_ended : 1;
 	bool aborted : 1;
+	bool lingering : 1;
 	bool user_closed : 1;
 	bool closing : 1;
 	struct list_head tx_frames;
@@ -168,10 +180,6 @@ struct vsockdev_conn {
 	struct vsockdev_event_slot events[VSOCKDEV_CONN_EVENTS];
 };
 
-/* For what never waits for a program, and for what may have to */
-extern struct workqueue_struct *vsockdev_wq;
-extern struct workqueue_struct *vsockdev_pump_wq;
-
 struct vsockdev_conn *vsockdev_conn_alloc(struct vsockdev *vd,
 					  const struct vsockdev_addr *addr,
 					  u16 type, gfp_t gfp,
@@ -188,6 +196,8 @@ struct vsockdev_conn *vsockdev_conn_find_dead(struct vsockdev *vd,
 					      const struct vsockdev_addr *addr,
 					      u64 id);
 
+int vsockdev_conn_make_room(struct vsockdev_conn *conn);
+void vsockdev_conn_uncount(struct vsockdev_conn *conn);
 void vsockdev_conn_wake(struct vsockdev_conn *conn);
 void vsockdev_conn_open(struct vsockdev_conn *conn);
 void vsockdev_conn_arm(struct vsockdev_conn *conn, unsigned long timeout);
@@ -205,8 +215,5 @@ void vsockdev_conn_end_silently(struct vsockdev_conn *conn, bool send_rst);
 void vsockdev_conn_forget(struct vsockdev_conn *conn);
 void vsockdev_conn_event_consumed(struct vsockdev_stream *stream,
 				  struct vsockdev_event_slot *slot);
-
-int vsockdev_conn_init(void);
-void vsockdev_conn_exit(void);
 
 #endif /* VSOCKDEV_CONN_H */

@@ -7,19 +7,27 @@
  * for, no subtraction runs below zero, and a connection with room left is
  * never taken for a full one.
  *
- * Besides bytes there is a limit on small packets. Some hosts charge about
- * 576 bytes for each packet that their program did not read yet, against the
- * window they announced, and reset the connection when that is used up. So
- * at most one small packet per KiB of window is left unacknowledged; more
- * small writes wait and are merged into a larger packet. How many of the
- * small packets a fwd_cnt covers is not known exactly: they are counted in
- * two groups, and the older group is forgotten once fwd_cnt passed its end,
- * which errs towards too many.
+ * Besides bytes, small packets are counted. Some hosts charge about 576 bytes
+ * for each packet that their program did not read yet, against the window they
+ * announced, and reset the connection when that is used up. So with more than
+ * one small packet per KiB of window unread, small writes should wait to be
+ * merged into a larger packet. Not for ever, though: the host's program may
+ * wait for the very byte that is held back. How many of the small packets a
+ * fwd_cnt covers is not known exactly: they are counted in two groups, and the
+ * older group is forgotten once fwd_cnt passed its end, which errs towards too
+ * many.
  */
 #include "credit.h"
 
 #define SMALL_PACKET		1024
 #define SMALL_PACKETS_MIN	16
+
+/*
+ * Room is told at half our window or this, whichever is less. The peer may
+ * have less in mind than we offer: Linux sends 256 KiB at most by default, and
+ * then waits without asking.
+ */
+#define UPDATE_MAX		(128 * 1024)
 
 /**
  * vsockdev_credit_init() - start with empty windows
@@ -74,16 +82,12 @@ bool vsockdev_credit_peer_update(struct vsockdev_credit *credit,
  * @credit: of the connection
  *
  * Return: 0 when the peer's window is full, or was made smaller than what
- * is on its way, or when too many small packets are unread.
+ * is on its way.
  */
 u32 vsockdev_credit_tx_space(const struct vsockdev_credit *credit)
 {
 	u32 unread = tx_unread(credit);
-	u32 limit = max(credit->peer_buf_alloc / SMALL_PACKET,
-			(u32)SMALL_PACKETS_MIN);
 
-	if (credit->small_before + credit->small_after >= limit)
-		return 0;
 	if (unread >= credit->peer_buf_alloc)
 		return 0;
 	return credit->peer_buf_alloc - unread;
@@ -105,14 +109,20 @@ u32 vsockdev_credit_tx_packet(const struct vsockdev_credit *credit)
 }
 
 /**
- * vsockdev_credit_tx_idle() - tells whether the peer passed everything on
+ * vsockdev_credit_tx_should_wait() - tells whether a packet is one too many
  * @credit: of the connection
+ * @len: its payload, for which there is room
  *
- * Return: true if so.
+ * Return: true if it is small, and many small ones are unread already.
  */
-bool vsockdev_credit_tx_idle(const struct vsockdev_credit *credit)
+bool vsockdev_credit_tx_should_wait(const struct vsockdev_credit *credit,
+				    u32 len)
 {
-	return !tx_unread(credit);
+	u32 limit = max(credit->peer_buf_alloc / SMALL_PACKET,
+			(u32)SMALL_PACKETS_MIN);
+
+	return len < SMALL_PACKET &&
+	       credit->small_before + credit->small_after >= limit;
 }
 
 /**
@@ -159,8 +169,8 @@ void vsockdev_credit_forwarded(struct vsockdev_credit *credit, u32 len)
  * vsockdev_credit_update_due() - tells whether the peer should hear of room
  * @credit: of the connection
  *
- * Due at half the window, which is never per packet and yet leaves a peer
- * that fills the window half of it to go on with.
+ * Due at half the window at the latest, which leaves a peer that fills the
+ * window half of it to go on with, and never for each packet of a few.
  *
  * Return: true if so.
  */
@@ -168,7 +178,8 @@ bool vsockdev_credit_update_due(const struct vsockdev_credit *credit)
 {
 	u32 untold = credit->fwd_cnt - credit->fwd_cnt_told;
 
-	return untold && untold >= credit->buf_alloc / 2;
+	return untold && untold >= min(credit->buf_alloc / 2,
+				       (u32)UPDATE_MAX);
 }
 
 /**

@@ -42,7 +42,8 @@ bool vsockdev_credit_peer_update(struct vsockdev_credit *credit,
 				 u32 buf_alloc, u32 fwd_cnt);
 u32 vsockdev_credit_tx_space(const struct vsockdev_credit *credit);
 u32 vsockdev_credit_tx_packet(const struct vsockdev_credit *credit);
-bool vsockdev_credit_tx_idle(const struct vsockdev_credit *credit);
+bool vsockdev_credit_tx_should_wait(const struct vsockdev_credit *credit,
+				    u32 len);
 void vsockdev_credit_tx(struct vsockdev_credit *credit, u32 len);
 
 bool vsockdev_credit_rx(struct vsockdev_credit *credit, u32 len);

@@ -14,6 +14,7 @@
 #include "conn.h"
 #include "device.h"
 #include "proto.h"
+#include "workers.h"
 
 /* Packets that the RX work handles before it lets others run */
 #define RX_BUDGET	256
@@ -91,11 +92,9 @@ static void rx_work(struct work_struct *work)
 	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_RX];
 	int budget = RX_BUDGET;
 
-	do {
-		virtqueue_disable_cb(vq);
-		if (!rx_all(vd, &budget))
-			break;
-	} while (!virtqueue_enable_cb(vq));
+	virtqueue_disable_cb(vq);
+	if (rx_all(vd, &budget) && !virtqueue_enable_cb(vq))
+		vsockdev_device_resume_rx(vd);
 	virtqueue_kick(vq);
 }
 
@@ -107,18 +106,20 @@ static void tx_work(struct work_struct *work)
 	LIST_HEAD(done);
 	bool enabled;
 
-	do {
-		spin_lock(&vd->lock);
-		virtqueue_disable_cb(vq);
-		vsockdev_ring_tx_reclaim(&vd->ring, &done);
-		enabled = virtqueue_enable_cb_delayed(vq);
-		vsockdev_sched_unlock(vd);
-	} while (!enabled);
+	spin_lock(&vd->lock);
+	virtqueue_disable_cb(vq);
+	vsockdev_ring_tx_reclaim(&vd->ring, &done);
+	enabled = virtqueue_enable_cb_delayed(vq);
+	vsockdev_sched_unlock(vd);
 
 	list_for_each_entry_safe(frame, next, &done, node)
 		vsockdev_frame_free(frame);
+	/* The device returned more meanwhile, and may go on to: let others run */
+	if (!enabled)
+		queue_work(vsockdev_wq, &vd->tx_work);
 }
 
+/* The upper half is reserved and zero */
 static u32 read_cid(struct vsockdev *vd)
 {
 	u64 cid;
@@ -145,9 +146,11 @@ static void transport_reset(struct vsockdev *vd)
 	u32 cid = read_cid(vd);
 
 	spin_lock(&vd->lock);
-	vd->cid = cid;
+	WRITE_ONCE(vd->cid, cid);
 	vd->generation++;
 	reset_conns(vd);
+	/* Nor is anything owed to who was there before */
+	vsockdev_sched_clear(vd);
 	vsockdev_sched_unlock(vd);
 }
 
@@ -155,14 +158,15 @@ static void event_work(struct work_struct *work)
 {
 	struct vsockdev *vd = container_of(work, struct vsockdev, event_work);
 	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_EVENT];
+	int budget = VSOCKDEV_EVENT_BUFS;
 	bool reset = false;
 	u32 id;
 
-	do {
-		virtqueue_disable_cb(vq);
-		while (vsockdev_ring_event_get(&vd->ring, &id))
-			reset |= id == VIRTIO_VSOCK_EVENT_TRANSPORT_RESET;
-	} while (!virtqueue_enable_cb(vq));
+	virtqueue_disable_cb(vq);
+	while (budget-- && vsockdev_ring_event_get(&vd->ring, &id))
+		reset |= id == VIRTIO_VSOCK_EVENT_TRANSPORT_RESET;
+	if (!virtqueue_enable_cb(vq))
+		queue_work(vsockdev_wq, &vd->event_work);
 	virtqueue_kick(vq);
 	if (reset)
 		transport_reset(vd);
@@ -172,7 +176,7 @@ static void cid_work(struct work_struct *work)
 {
 	struct vsockdev *vd = container_of(work, struct vsockdev, cid_work);
 
-	if (read_cid(vd) != vd->cid)
+	if (read_cid(vd) != READ_ONCE(vd->cid))
 		transport_reset(vd);
 }
 
@@ -283,6 +287,9 @@ static void ring_stop(struct vsockdev *vd)
 	spin_unlock(&vd->lock);
 
 	synchronize_rcu();
+	/* A broken queue gives nothing, and interrupts for it are ignored */
+	virtio_break_device(vd->vdev);
+	virtio_synchronize_cbs(vd->vdev);
 	virtio_reset_device(vd->vdev);
 	cancel_work_sync(&vd->rx_work);
 	cancel_work_sync(&vd->tx_work);

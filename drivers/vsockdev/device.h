@@ -74,13 +74,13 @@ struct vsockdev_stats {
  * @generation: counts transport resets
  * @last_id: last connection id that was given out
  * @backlog: connections in state PENDING
+ * @conns: connections that count against the limit
  * @stats: counters
  * @stream: events; has no lock but this one
  * @table: connections by address
  * @sched: what waits to be sent
  * @ring: the TX queue of it; RX and event queues belong to their work alone
  * @hash_seed: keeps the host from choosing addresses that share a bucket
- * @conns: all connection objects, whatever their state
  * @rx_work: takes packets from the RX queue
  * @tx_work: takes back what was sent, and sends what waits
  * @event_work: takes transport events
@@ -107,6 +107,7 @@ struct vsockdev {
 	u64 generation;
 	u64 last_id;
 	u32 backlog;
+	u32 conns;
 	struct vsockdev_stats stats;
 	struct vsockdev_stream stream;
 	DECLARE_HASHTABLE(table, VSOCKDEV_HASH_BITS);
@@ -114,7 +115,6 @@ struct vsockdev {
 	struct vsockdev_ring ring;
 
 	u32 hash_seed;
-	atomic_t conns;
 	struct work_struct rx_work;
 	struct work_struct tx_work;
 	struct work_struct event_work;

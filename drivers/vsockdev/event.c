@@ -33,7 +33,7 @@ void vsockdev_stream_init(struct vsockdev_stream *stream, spinlock_t *lock,
 	stream->lock = lock;
 	INIT_LIST_HEAD(&stream->pending);
 	init_waitqueue_head(&stream->wait);
-	stream->record_size = sizeof(struct vsockdev_event);
+	stream->record_size = VSOCKDEV_EVENT_SIZE_MIN;
 	stream->closed = -EPERM;
 	mutex_init(&stream->read_mutex);
 	stream->consumed = consumed;
@@ -176,10 +176,11 @@ static void stream_consume(struct vsockdev_stream *stream, u64 seq)
 static bool copy_record(const struct vsockdev_event *record, u32 size,
 			struct iov_iter *to)
 {
-	size_t done = copy_to_iter(record, sizeof(*record), to);
+	size_t known = min_t(size_t, size, sizeof(*record));
+	size_t done = copy_to_iter(record, known, to);
 
-	if (done == sizeof(*record))
-		done += iov_iter_zero(size - sizeof(*record), to);
+	if (done == known)
+		done += iov_iter_zero(size - known, to);
 	if (done == size)
 		return true;
 	iov_iter_revert(to, done);

@@ -16,6 +16,8 @@
 struct iov_iter;
 struct kiocb;
 
+/* What the first version had, and what there may be one day */
+#define VSOCKDEV_EVENT_SIZE_MIN	64
 #define VSOCKDEV_EVENT_SIZE_MAX	256
 
 /**

@@ -98,9 +98,8 @@ static int do_start(struct vsockdev *vd, struct file *file,
 {
 	struct vsockdev_start *start = &arg->start;
 
-	if (!set_default(&start->event_size, sizeof(struct vsockdev_event),
-			 sizeof(struct vsockdev_event),
-			 VSOCKDEV_EVENT_SIZE_MAX) ||
+	if (!set_default(&start->event_size, VSOCKDEV_EVENT_SIZE_MIN,
+			 VSOCKDEV_EVENT_SIZE_MIN, VSOCKDEV_EVENT_SIZE_MAX) ||
 	    !IS_ALIGNED(start->event_size, 8) ||
 	    !set_default(&start->backlog, VSOCKDEV_BACKLOG_DEFAULT, 1,
 			 VSOCKDEV_BACKLOG_MAX) ||
@@ -147,10 +146,10 @@ static int enter_request(struct vsockdev_conn *conn, struct file *file,
 	if (vsockdev_conn_find(vd, &conn->addr) ||
 	    vsockdev_conn_find_dead(vd, &conn->addr, 0))
 		return -EADDRINUSE;
-	if (atomic_read(&vd->conns) > vd->options.max_conns)
+	if (vd->conns >= vd->options.max_conns)
 		return -ENOBUFS;
 
-	conn->sock = sock;
+	smp_store_release(&conn->sock, sock);
 	vsockdev_conn_publish(conn, VSOCKDEV_CONN_CONNECTING, buf_alloc);
 	vsockdev_sched_control(conn, VSOCKDEV_SEND_REQUEST_PACKET);
 	vsockdev_conn_arm(conn, conn->connect_timeout);
@@ -174,6 +173,9 @@ static int send_request(struct vsockdev *vd, struct file *file,
 	conn->memcg = get_mem_cgroup_from_mm(current->mm);
 	conn->connect_timeout = timeout_jiffies(args->connect_timeout_ms);
 	conn->close_timeout = timeout_jiffies(args->close_timeout_ms);
+	ret = vsockdev_conn_make_room(conn);
+	if (ret)
+		goto err_put;
 	sock = vsockdev_sock_claim(args->socket_fd, conn);
 	if (IS_ERR(sock)) {
 		ret = PTR_ERR(sock);
@@ -269,8 +271,8 @@ static int enter_response(struct vsockdev_conn *conn, struct file *file,
 	/* Who accepts a REQUEST without having read of it need not any more */
 	open = &conn->events[VSOCKDEV_CONN_EVENT_OPEN];
 	vsockdev_event_drop(open);
-	conn->sock = sock;
 	conn->memcg = get_mem_cgroup_from_mm(current->mm);
+	smp_store_release(&conn->sock, sock);
 	conn->credit.buf_alloc = args->buf_alloc;
 	conn->close_timeout = timeout_jiffies(args->close_timeout_ms);
 	vsockdev_conn_open(conn);
@@ -288,16 +290,21 @@ static int send_response(struct vsockdev *vd, struct file *file,
 	conn = get_pending(vd, file, args);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
+	ret = vsockdev_conn_make_room(conn);
+	if (ret)
+		goto out;
 	sock = vsockdev_sock_claim(args->socket_fd, conn);
 	ret = PTR_ERR_OR_ZERO(sock);
-	if (!ret) {
-		/* The host may have withdrawn it, or a thread answered it */
-		spin_lock(&vd->lock);
-		ret = enter_response(conn, file, sock, args);
-		vsockdev_sched_unlock(vd);
-		if (ret)
-			vsockdev_sock_release(sock);
-	}
+	if (ret)
+		goto out;
+
+	/* The host may have withdrawn it, or another thread answered it */
+	spin_lock(&vd->lock);
+	ret = enter_response(conn, file, sock, args);
+	vsockdev_sched_unlock(vd);
+	if (ret)
+		vsockdev_sock_release(sock);
+out:
 	vsockdev_conn_put(conn);
 	return ret;
 }
@@ -347,7 +354,8 @@ static int send_rst(struct vsockdev *vd, struct file *file,
 	if (conn) {
 		conn->aborted = true;
 		vsockdev_conn_end_silently(conn, true);
-	} else if (vsockdev_sched_reply_room(vd)) {
+	} else if (vd->sched.reply_count < VSOCKDEV_REPLIES - 1) {
+		/* The last place is for the RX work, which looked for it */
 		vsockdev_sched_reply(vd, &args->addr, VSOCKDEV_TYPE_STREAM);
 	} else {
 		return -ENOBUFS;
@@ -455,7 +463,7 @@ static int do_get_info(struct vsockdev *vd, struct file *file,
 	spin_lock(&vd->lock);
 	info->cid = vd->cid;
 	info->features = vd->features;
-	info->conns = atomic_read(&vd->conns);
+	info->conns = vd->conns;
 	info->generation = vd->generation;
 	get_stats(&vd->stats, info);
 	spin_unlock(&vd->lock);

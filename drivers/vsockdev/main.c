@@ -4,9 +4,9 @@
  */
 #include <linux/module.h>
 
-#include "conn.h"
 #include "device.h"
 #include "sock.h"
+#include "workers.h"
 #include "wire.h"
 
 #define CREATE_TRACE_POINTS
@@ -16,12 +16,12 @@ static int __init vsockdev_init(void)
 {
 	int ret;
 
-	ret = vsockdev_conn_init();
+	ret = vsockdev_workers_init();
 	if (ret)
 		return ret;
 	ret = vsockdev_chardev_init();
 	if (ret)
-		goto err_conn;
+		goto err_workers;
 	ret = vsockdev_device_init();
 	if (ret)
 		goto err_chardev;
@@ -29,8 +29,8 @@ static int __init vsockdev_init(void)
 
 err_chardev:
 	vsockdev_chardev_exit();
-err_conn:
-	vsockdev_conn_exit();
+err_workers:
+	vsockdev_workers_exit();
 	return ret;
 }
 
@@ -43,7 +43,7 @@ static void __exit vsockdev_exit(void)
 {
 	vsockdev_device_exit();
 	vsockdev_sock_exit();
-	vsockdev_conn_exit();
+	vsockdev_workers_exit();
 	vsockdev_chardev_exit();
 }
 

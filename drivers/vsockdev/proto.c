@@ -62,8 +62,11 @@ static bool take_credit(struct vsockdev_conn *conn,
 		violation(conn);
 		return false;
 	}
-	if (conn->closing && credit->peer_fwd_cnt != fwd_cnt)
-		vsockdev_conn_arm(conn, conn->close_timeout);
+	if (credit->peer_fwd_cnt != fwd_cnt) {
+		conn->ask_delay = 0;
+		if (conn->closing)
+			vsockdev_conn_arm(conn, conn->close_timeout);
+	}
 	if (!list_empty(&conn->blocked_node) &&
 	    vsockdev_credit_tx_space(credit)) {
 		vsockdev_sched_unblock(conn);
@@ -77,7 +80,7 @@ static bool may_request(struct vsockdev *vd, const struct vsockdev_hdr *hdr)
 {
 	return vd->owner && !vd->gone && hdr->type == VSOCKDEV_TYPE_STREAM &&
 	       vd->backlog < vd->options.backlog &&
-	       atomic_read(&vd->conns) < vd->options.max_conns;
+	       vd->conns < vd->options.max_conns;
 }
 
 static void publish_request(struct vsockdev *vd, struct vsockdev_conn *conn,
@@ -95,7 +98,7 @@ static void receive_request(struct vsockdev *vd,
 {
 	struct vsockdev_conn *conn = NULL;
 	struct vsockdev_addr addr;
-	struct file *owner = vd->owner;
+	u32 epoch = vd->stream.epoch;
 
 	addr_from_header(&addr, hdr);
 	if (may_request(vd, hdr)) {
@@ -104,8 +107,8 @@ static void receive_request(struct vsockdev *vd,
 					   vsockdev_pump_work);
 		spin_lock(&vd->lock);
 	}
-	/* Meanwhile the owner may have stopped or taken the address */
-	if (conn && vd->owner == owner && vd->backlog < vd->options.backlog &&
+	/* Meanwhile another owner may have come, or this one took the address */
+	if (conn && may_request(vd, hdr) && vd->stream.epoch == epoch &&
 	    !vsockdev_conn_find(vd, &addr)) {
 		publish_request(vd, conn, hdr);
 		return;
@@ -179,6 +182,9 @@ static void receive_data(struct vsockdev_conn *conn,
 	}
 	vd->stats.rx_bytes += hdr->len;
 	conn->bytes_received += hdr->len;
+	/* A host that still has something to say is not one that hangs */
+	if (conn->closing && !conn->user_closed && hdr->len)
+		vsockdev_conn_arm(conn, conn->close_timeout);
 	if (hdr->len)
 		vsockdev_pump_receive(conn, payload, hdr->len);
 }
@@ -204,7 +210,7 @@ static void receive_established(struct vsockdev_conn *conn,
 				const struct vsockdev_hdr *hdr,
 				const void *payload)
 {
-	/* There are devices that leave the credit of RST empty */
+	/* There are devices that leave the credit of an RST empty */
 	if (hdr->op == VIRTIO_VSOCK_OP_RST) {
 		receive_rst(conn);
 		return;
@@ -235,6 +241,8 @@ static void receive_conn(struct vsockdev_conn *conn,
 	if (hdr->op == VIRTIO_VSOCK_OP_INVALID)
 		return;
 	if (hdr->type != conn->type) {
+		if (hdr->op == VIRTIO_VSOCK_OP_RST)
+			return;
 		violation(conn);
 		return;
 	}

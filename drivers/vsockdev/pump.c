@@ -19,6 +19,7 @@
  */
 #include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "conn.h"
@@ -30,10 +31,11 @@
 /* Frames and chunks that the pump moves before it lets others run */
 #define BATCH		64
 
-/* A chunk for small packets fills a page */
-#define CHUNK_SMALL	(4096 - sizeof(struct vsockdev_chunk))
-/* Larger packets get a chunk each: joining them would copy under the lock */
-#define JOIN_MAX	1024
+/*
+ * Packets up to this size share chunks, which costs a copy under the lock.
+ * Larger ones get a chunk each.
+ */
+#define CHUNK_SMALL	(SZ_4K - sizeof(struct vsockdev_chunk))
 
 /* How much may be staged now of @pending bytes */
 static u32 tx_allowance(struct vsockdev_conn *conn, size_t pending)
@@ -57,7 +59,14 @@ static u32 tx_allowance(struct vsockdev_conn *conn, size_t pending)
 	}
 	space = min(space - conn->tx_staged,
 		    vsockdev_credit_tx_packet(&conn->credit));
-	return min_t(size_t, space, pending);
+	space = min_t(size_t, space, pending);
+	if (vsockdev_credit_tx_should_wait(&conn->credit, space) &&
+	    !conn->tx_small_pass) {
+		vsockdev_sched_block(conn);
+		return 0;
+	}
+	vsockdev_sched_unblock(conn);
+	return space;
 }
 
 static void local_error(struct vsockdev_conn *conn, int error)
@@ -67,6 +76,33 @@ static void local_error(struct vsockdev_conn *conn, int error)
 	if (conn->state != VSOCKDEV_CONN_DEAD)
 		vsockdev_conn_end(conn, true, VSOCKDEV_RST_LOCAL_ERROR,
 				  -error);
+}
+
+/* The peer made its window smaller than the first frame */
+static void split_frame(struct vsockdev_conn *conn)
+{
+	struct vsockdev *vd = conn->vd;
+	struct vsockdev_frame *head;
+	bool split;
+	u32 space;
+
+	spin_lock(&vd->lock);
+	split = conn->tx_split;
+	conn->tx_split = false;
+	space = vsockdev_credit_tx_space(&conn->credit);
+	spin_unlock(&vd->lock);
+	if (!split)
+		return;
+
+	head = vsockdev_frame_alloc(space, GFP_KERNEL_ACCOUNT);
+	spin_lock(&vd->lock);
+	if (!head)
+		local_error(conn, -ENOMEM);
+	else if (vsockdev_sched_split(conn, head))
+		head = NULL;
+	vsockdev_sched_unlock(vd);
+	if (head)
+		vsockdev_frame_free(head);
 }
 
 /* Moves up to @len bytes from the socket into the scheduler */
@@ -295,22 +331,45 @@ static void end_of_file(struct vsockdev_conn *conn)
 	vsockdev_sched_unlock(conn->vd);
 }
 
-/* Gives the socket back when the connection is over and all is handed over */
+/* Tells whether the socket may go: the connection is over, all handed over */
+static bool is_finished(struct vsockdev_conn *conn)
+{
+	if (conn->state != VSOCKDEV_CONN_DEAD)
+		return false;
+	if (conn->aborted) {
+		discard_chunks(conn);
+		return true;
+	}
+	if (!list_empty(&conn->rx_chunks))
+		return false;
+	if (!conn->rx_ended || vsockdev_sock_flushed(conn->sock))
+		return true;
+	/* Not for longer than a close may take, though */
+	if (!conn->lingering)
+		vsockdev_conn_arm(conn, conn->close_timeout);
+	conn->lingering = true;
+	return false;
+}
+
+/* Gives the socket back when it may go */
 static void finish(struct vsockdev_conn *conn)
 {
 	struct vsockdev_sock *vs = conn->sock;
-	bool over;
+	bool finished, cut_off;
 
 	spin_lock(&conn->vd->lock);
-	if (conn->aborted)
-		discard_chunks(conn);
-	over = conn->state == VSOCKDEV_CONN_DEAD &&
-	       list_empty(&conn->rx_chunks);
+	finished = is_finished(conn);
+	cut_off = !conn->rx_ended;
+	if (finished)
+		vsockdev_conn_disarm(conn);
 	spin_unlock(&conn->vd->lock);
-	if (!over)
+	if (!finished)
 		return;
-	if (!conn->rx_ended)
+	if (cut_off)
 		vsockdev_sock_abort(vs);
+	/* To close a socket with bytes unread would be an abort, too */
+	vsockdev_sock_end_reads(vs);
+	vsockdev_sock_discard(vs);
 	WRITE_ONCE(conn->sock, NULL);
 	vsockdev_sock_release(vs);
 }
@@ -324,6 +383,7 @@ static bool pump(struct vsockdev_conn *conn)
 	u32 ends;
 
 	ends = vsockdev_sock_ends(conn->sock);
+	split_frame(conn);
 	again = transmit(conn, &pending);
 	again |= deliver(conn);
 	/*
@@ -333,6 +393,9 @@ static bool pump(struct vsockdev_conn *conn)
 	ends |= vsockdev_sock_ends(conn->sock) & ~VSOCKDEV_SOCK_WRITES_OVER;
 
 	spin_lock(&vd->lock);
+	/* A stream that misses something must not look complete */
+	if (ends & VSOCKDEV_SOCK_FAILED)
+		conn->aborted = true;
 	if (conn->state != VSOCKDEV_CONN_DEAD)
 		note_ends(conn, ends, pending);
 	else if (ends & (VSOCKDEV_SOCK_FAILED | VSOCKDEV_SOCK_READS_OVER))
@@ -361,7 +424,8 @@ void vsockdev_pump_work(struct work_struct *work)
 						  work);
 	struct mem_cgroup *memcg;
 
-	if (READ_ONCE(conn->sock)) {
+	/* Pairs with whoever published it, after what belongs to it */
+	if (smp_load_acquire(&conn->sock)) {
 		memcg = set_active_memcg(conn->memcg);
 		if (pump(conn))
 			vsockdev_conn_wake(conn);
@@ -376,7 +440,7 @@ static bool join_chunk(struct vsockdev_conn *conn, const void *payload,
 {
 	struct vsockdev_chunk *chunk;
 
-	if (len > JOIN_MAX || list_empty(&conn->rx_chunks))
+	if (len > CHUNK_SMALL || list_empty(&conn->rx_chunks))
 		return false;
 	chunk = list_last_entry(&conn->rx_chunks, struct vsockdev_chunk, node);
 	if (chunk->size - chunk->tail < len)
@@ -391,10 +455,12 @@ static struct vsockdev_chunk *make_chunk(struct vsockdev_conn *conn,
 {
 	struct vsockdev_chunk *chunk;
 	struct mem_cgroup *memcg;
-	u32 size = len <= JOIN_MAX ? CHUNK_SMALL : len;
+	u32 size = max_t(u32, len, CHUNK_SMALL);
 
+	/* All connections wait for this: no trying hard in a full cgroup */
 	memcg = set_active_memcg(conn->memcg);
-	chunk = kmalloc(struct_size(chunk, data, size), GFP_KERNEL_ACCOUNT);
+	chunk = kmalloc(struct_size(chunk, data, size),
+			GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
 	set_active_memcg(memcg);
 	if (!chunk)
 		return NULL;

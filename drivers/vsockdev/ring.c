@@ -31,6 +31,17 @@
 #define CONTROL_STRIDE \
 	ALIGN(sizeof(struct vsockdev_frame) + VSOCKDEV_HDR_LEN, SMP_CACHE_BYTES)
 
+static void *alloc_rx_buffer(void)
+{
+	return (void *)__get_free_pages(GFP_KERNEL | __GFP_COMP | __GFP_NOWARN,
+					get_order(VSOCKDEV_RX_SIZE));
+}
+
+static void free_rx_buffer(void *buffer)
+{
+	free_pages((unsigned long)buffer, get_order(VSOCKDEV_RX_SIZE));
+}
+
 static int ring_alloc_control(struct vsockdev_ring *ring)
 {
 	u32 count = virtqueue_get_vring_size(ring->vqs[VSOCKDEV_VQ_TX]);
@@ -72,9 +83,13 @@ int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,
 				       callbacks, names);
 	if (ret)
 		return ret;
-	ret = ring_alloc_control(ring);
-	if (ret)
+	ring->events = kcalloc(VSOCKDEV_EVENT_BUFS, sizeof(*ring->events),
+			       GFP_KERNEL);
+	ret = ring->events ? ring_alloc_control(ring) : -ENOMEM;
+	if (ret) {
+		kfree(ring->events);
 		vdev->config->del_vqs(vdev);
+	}
 	return ret;
 }
 
@@ -109,16 +124,12 @@ int vsockdev_ring_fill(struct vsockdev_ring *ring)
 			break;
 
 	while (rx->num_free && ring->rx_posted < VSOCKDEV_RX_MAX) {
-		void *buffer = (void *)__get_free_pages(GFP_KERNEL |
-							__GFP_COMP |
-							__GFP_NOWARN,
-							VSOCKDEV_RX_ORDER);
+		void *buffer = alloc_rx_buffer();
 
 		if (!buffer)
 			break;
-		if (ring_post(ring, VSOCKDEV_VQ_RX, buffer,
-			      VSOCKDEV_RX_SIZE)) {
-			free_pages((unsigned long)buffer, VSOCKDEV_RX_ORDER);
+		if (ring_post(ring, VSOCKDEV_VQ_RX, buffer, VSOCKDEV_RX_SIZE)) {
+			free_rx_buffer(buffer);
 			break;
 		}
 		ring->rx_posted++;
@@ -134,15 +145,19 @@ int vsockdev_ring_fill(struct vsockdev_ring *ring)
  */
 void vsockdev_ring_destroy(struct vsockdev_ring *ring)
 {
-	struct virtio_device *vdev = ring->vqs[VSOCKDEV_VQ_RX]->vdev;
+	struct virtqueue *rx = ring->vqs[VSOCKDEV_VQ_RX];
+	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 	void *buffer;
 
-	while ((buffer = virtqueue_detach_unused_buf(ring->vqs[VSOCKDEV_VQ_RX])))
-		free_pages((unsigned long)buffer, VSOCKDEV_RX_ORDER);
-	while ((buffer = virtqueue_detach_unused_buf(ring->vqs[VSOCKDEV_VQ_TX])))
+	while ((buffer = virtqueue_detach_unused_buf(rx)))
+		free_rx_buffer(buffer);
+	while ((buffer = virtqueue_detach_unused_buf(tx)))
 		vsockdev_frame_free(buffer);
-	vdev->config->del_vqs(vdev);
+	while (virtqueue_detach_unused_buf(ring->vqs[VSOCKDEV_VQ_EVENT]))
+		;
+	rx->vdev->config->del_vqs(rx->vdev);
 	kfree(ring->tx_control);
+	kfree(ring->events);
 }
 
 /**
@@ -298,7 +313,7 @@ void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used)
 void vsockdev_ring_rx_put(struct vsockdev_ring *ring, void *buffer)
 {
 	if (ring_post(ring, VSOCKDEV_VQ_RX, buffer, VSOCKDEV_RX_SIZE))
-		free_pages((unsigned long)buffer, VSOCKDEV_RX_ORDER);
+		free_rx_buffer(buffer);
 	else
 		ring->rx_posted++;
 }

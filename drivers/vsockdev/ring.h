@@ -6,6 +6,7 @@
 #define VSOCKDEV_RING_H
 
 #include <linux/list.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 #include <linux/virtio.h>
 
@@ -29,8 +30,7 @@ enum vsockdev_vq {
 #define VSOCKDEV_FRAME_MAX	65536
 #define VSOCKDEV_PAYLOAD_MAX	(VSOCKDEV_FRAME_MAX - VSOCKDEV_HDR_LEN)
 
-#define VSOCKDEV_RX_ORDER	3
-#define VSOCKDEV_RX_SIZE	(PAGE_SIZE << VSOCKDEV_RX_ORDER)
+#define VSOCKDEV_RX_SIZE	SZ_32K
 #define VSOCKDEV_RX_MAX		128
 #define VSOCKDEV_EVENT_BUFS	8
 
@@ -57,7 +57,7 @@ struct vsockdev_frame {
  * @tx_control: memory of all control frames
  * @tx_bytes: payload in the ring
  * @rx_posted: buffers that the device may fill
- * @events: buffers of the event queue
+ * @events: memory of all buffers of the event queue
  *
  * There are no locks here: the device serializes the calls for each queue.
  * @tx_free and @tx_bytes go with the TX queue.
@@ -68,7 +68,7 @@ struct vsockdev_ring {
 	void *tx_control;
 	u32 tx_bytes;
 	u32 rx_posted;
-	struct virtio_vsock_event events[VSOCKDEV_EVENT_BUFS];
+	struct virtio_vsock_event *events;
 };
 
 int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,

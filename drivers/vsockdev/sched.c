@@ -27,6 +27,7 @@
 #include "conn.h"
 #include "device.h"
 #include "ring.h"
+#include "workers.h"
 
 #include <trace/vsockdev.h>
 
@@ -157,16 +158,21 @@ void vsockdev_sched_forget(struct vsockdev_conn *conn)
 	if (list_empty(&conn->control_node))
 		return;
 	list_del_init(&conn->control_node);
+	vsockdev_conn_uncount(conn);
 	vsockdev_conn_put(conn);
 }
 
 /**
- * vsockdev_sched_clear() - send no control packet of any connection
- * @vd: the device, which is gone
+ * vsockdev_sched_clear() - send no reply and no control packet
+ * @vd: the device, which is gone or was reset
  */
 void vsockdev_sched_clear(struct vsockdev *vd)
 {
 	struct vsockdev_conn *conn, *next;
+
+	if (!vsockdev_sched_reply_room(vd) && !vd->gone)
+		vsockdev_device_resume_rx(vd);
+	vd->sched.reply_count = 0;
 
 	list_for_each_entry_safe(conn, next, &vd->sched.control, control_node)
 		vsockdev_sched_forget(conn);
@@ -249,6 +255,40 @@ void vsockdev_sched_stage(struct vsockdev_conn *conn,
 	activate(conn);
 }
 
+/**
+ * vsockdev_sched_split() - cut the first frame to what the peer has room for
+ * @conn: the connection
+ * @head: an empty frame, for the part that can be sent now
+ *
+ * Return: false if that is not needed, or not possible, any more: @head is
+ * still the caller's then.
+ */
+bool vsockdev_sched_split(struct vsockdev_conn *conn,
+			  struct vsockdev_frame *head)
+{
+	u32 space = vsockdev_credit_tx_space(&conn->credit);
+	struct vsockdev_frame *frame;
+	u8 *payload;
+
+	lockdep_assert_held(&conn->vd->lock);
+
+	frame = list_first_entry_or_null(&conn->tx_frames,
+					 struct vsockdev_frame, node);
+	head->len = min(space, head->room);
+	if (!frame || !head->len || frame->len <= space) {
+		vsockdev_sched_unblock(conn);
+		return false;
+	}
+	payload = frame->data + VSOCKDEV_HDR_LEN;
+	memcpy(head->data + VSOCKDEV_HDR_LEN, payload, head->len);
+	frame->len -= head->len;
+	memmove(payload, payload + head->len, frame->len);
+	list_add(&head->node, &conn->tx_frames);
+	conn->tx_frame_count++;
+	activate(conn);
+	return true;
+}
+
 static void unstage(struct vsockdev_conn *conn, struct vsockdev_frame *frame)
 {
 	list_del(&frame->node);
@@ -284,6 +324,21 @@ static void frame_sent(struct vsockdev_conn *conn)
 		vsockdev_conn_settle(conn);
 }
 
+/*
+ * The peer took back room that it had promised. The pump makes a frame of
+ * what is left of it, as that may be all there will ever be.
+ */
+static void window_shrank(struct vsockdev_conn *conn)
+{
+	list_del_init(&conn->tx_node);
+	if (vsockdev_credit_tx_space(&conn->credit)) {
+		conn->tx_split = true;
+		vsockdev_conn_wake(conn);
+	} else {
+		vsockdev_sched_block(conn);
+	}
+}
+
 static bool run_data(struct vsockdev *vd)
 {
 	struct vsockdev_frame *frame;
@@ -303,9 +358,7 @@ static bool run_data(struct vsockdev *vd)
 		return true;
 	}
 	if (len > vsockdev_credit_tx_space(&conn->credit)) {
-		/* The peer took back room that it had promised */
-		list_del_init(&conn->tx_node);
-		vsockdev_sched_block(conn);
+		window_shrank(conn);
 		return true;
 	}
 	if (!send_conn_packet(conn, VIRTIO_VSOCK_OP_RW, 0, frame))
@@ -314,6 +367,7 @@ static bool run_data(struct vsockdev *vd)
 	conn->tx_deficit -= len;
 	conn->bytes_sent += len;
 	vsockdev_credit_tx(&conn->credit, len);
+	conn->tx_small_pass = false;
 	frame_sent(conn);
 	return true;
 }
@@ -360,9 +414,34 @@ void vsockdev_sched_unlock(struct vsockdev *vd)
 	rcu_read_unlock();
 }
 
+/* Sends a CREDIT_REQUEST if it is time */
+static void ask(struct vsockdev_conn *conn)
+{
+	if (time_before(jiffies, conn->ask_at))
+		return;
+	conn->ask_delay = clamp_t(unsigned long, conn->ask_delay * 2,
+				  ASK_DELAY_MIN, ASK_DELAY_MAX);
+	conn->ask_at = jiffies + conn->ask_delay;
+	vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_REQUEST);
+}
+
+/* Lets ask_work run in @delay, unless it will run before that anyway */
+static void schedule_asking(struct vsockdev *vd, unsigned long delay)
+{
+	struct vsockdev_sched *sched = &vd->sched;
+
+	if (delayed_work_pending(&sched->ask_work) &&
+	    time_before_eq(sched->ask_next, jiffies + delay))
+		return;
+	sched->ask_next = jiffies + delay;
+	mod_delayed_work(vsockdev_wq, &sched->ask_work, delay);
+}
+
 /**
- * vsockdev_sched_block() - a connection has bytes to send and no credit
+ * vsockdev_sched_block() - a connection has bytes to send and may not
  * @conn: ESTABLISHED
+ *
+ * It asks for credit at once, unless it did so a moment ago.
  */
 void vsockdev_sched_block(struct vsockdev_conn *conn)
 {
@@ -373,10 +452,10 @@ void vsockdev_sched_block(struct vsockdev_conn *conn)
 	if (!list_empty(&conn->blocked_node) || vd->gone)
 		return;
 	list_add_tail(&conn->blocked_node, &vd->sched.blocked);
-	conn->ask_delay = ASK_DELAY_MIN;
-	conn->ask_at = jiffies + conn->ask_delay;
-	vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_REQUEST);
-	queue_delayed_work(vsockdev_wq, &vd->sched.ask_work, ASK_DELAY_MIN);
+	if (!conn->ask_delay)
+		conn->ask_at = jiffies;
+	ask(conn);
+	schedule_asking(vd, conn->ask_delay);
 }
 
 /**
@@ -391,24 +470,33 @@ void vsockdev_sched_unblock(struct vsockdev_conn *conn)
 	activate(conn);
 }
 
+/* The answer may be on its way, or there was none. A small packet may pass */
+static void ask_again(struct vsockdev_conn *conn)
+{
+	ask(conn);
+	if (!vsockdev_credit_tx_space(&conn->credit))
+		return;
+	conn->tx_small_pass = true;
+	vsockdev_sched_unblock(conn);
+	vsockdev_conn_wake(conn);
+}
+
 static void ask_for_credit(struct work_struct *work)
 {
 	struct vsockdev *vd = container_of(to_delayed_work(work),
 					   struct vsockdev, sched.ask_work);
-	struct vsockdev_conn *conn;
+	struct vsockdev_conn *conn, *next;
+	unsigned long delay = ASK_DELAY_MAX;
 
 	spin_lock(&vd->lock);
-	list_for_each_entry(conn, &vd->sched.blocked, blocked_node) {
-		if (time_before(jiffies, conn->ask_at))
-			continue;
-		conn->ask_delay = min(conn->ask_delay * 2,
-				      (unsigned long)ASK_DELAY_MAX);
-		conn->ask_at = jiffies + conn->ask_delay;
-		vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_REQUEST);
+	list_for_each_entry_safe(conn, next, &vd->sched.blocked,
+				 blocked_node) {
+		if (time_after_eq(jiffies, conn->ask_at))
+			ask_again(conn);
+		delay = min(delay, conn->ask_delay);
 	}
 	if (!list_empty(&vd->sched.blocked) && !vd->gone)
-		queue_delayed_work(vsockdev_wq, &vd->sched.ask_work,
-				   ASK_DELAY_MIN);
+		schedule_asking(vd, delay);
 	vsockdev_sched_unlock(vd);
 }
 

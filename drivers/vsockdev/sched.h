@@ -37,6 +37,7 @@ struct vsockdev_reply {
  * @active: connections with data frames to send, in turn
  * @blocked: connections that wait for credit
  * @ask_work: sends CREDIT_REQUESTs for @blocked
+ * @ask_next: jiffies when @ask_work will run
  *
  * Guarded by the device's lock.
  */
@@ -48,6 +49,7 @@ struct vsockdev_sched {
 	struct list_head active;
 	struct list_head blocked;
 	struct delayed_work ask_work;
+	unsigned long ask_next;
 };
 
 void vsockdev_sched_init(struct vsockdev *vd);
@@ -57,6 +59,8 @@ void vsockdev_sched_reply(struct vsockdev *vd,
 void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets);
 void vsockdev_sched_stage(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *frame);
+bool vsockdev_sched_split(struct vsockdev_conn *conn,
+			  struct vsockdev_frame *head);
 void vsockdev_sched_drop_data(struct vsockdev_conn *conn);
 void vsockdev_sched_block(struct vsockdev_conn *conn);
 void vsockdev_sched_unblock(struct vsockdev_conn *conn);

@@ -12,6 +12,12 @@
  * the address of a callback long before it calls it, so restoring the old one
  * waits for nobody, and the module's exit must (vsockdev_sock_exit()).
  *
+ * A program may go on to use a TCP socket that it gave us, even disconnect it
+ * and listen on it. The sockets that it then accepts are copies, and would
+ * have our callbacks without a reference to anything. So the callbacks go as
+ * soon as the socket is in TCP_CLOSE, which it must pass, with its lock held
+ * and a callback called, before it can listen.
+ *
  * Everything else here is called by the pump of the connection alone, one
  * call at a time, and may sleep on the socket's lock: for AF_UNIX when a
  * program reads from our end and is stuck in the copy, for TCP when it does
@@ -22,8 +28,9 @@
  * charge is the back-pressure. They must not be left in the receive queue
  * until there is credit: a descriptor sent along could be that of our own
  * device, which then could never be closed. Taking an skb out drops the
- * descriptors.
+ * descriptors: read_skb() does that in every kernel that this is built for.
  */
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/net.h>
@@ -48,6 +55,7 @@
  * @rcu: frees it
  * @sock: the socket; the reference is one to its file
  * @conn: the connection, a reference
+ * @cred: of whoever passed the socket: what is written to it is theirs
  * @data_ready: callback of the socket before it was claimed
  * @write_space: likewise
  * @state_change: likewise
@@ -55,7 +63,7 @@
  * @skbs: AF_UNIX: taken from the receive queue, oldest first
  * @offset: bytes of the first one that were read
  * @pending: bytes in @skbs that were not
- * @error: what ended the socket, negative errno
+ * @error: what ended the socket, negative errno; the first one stays
  * @tcp: it is a TCP socket
  * @reads_ended: vsockdev_sock_end_reads() was called
  * @writes_ended: vsockdev_sock_end_writes() was called
@@ -64,6 +72,7 @@ struct vsockdev_sock {
 	struct rcu_head rcu;
 	struct socket *sock;
 	struct vsockdev_conn *conn;
+	const struct cred *cred;
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
@@ -106,14 +115,40 @@ static void sock_write_space(struct sock *sk)
 	wake_pump(sk);
 }
 
-static void sock_state_change(struct sock *sk)
+/* The other end closed with bytes unread, which is how a program aborts */
+static void note_error(struct vsockdev_sock *vs, int error)
 {
-	wake_pump(sk);
+	cmpxchg(&vs->error, 0, error);
 }
 
-static void sock_error_report(struct sock *sk)
+/* Without a FIN, and be it that nobody left an error, it was cut off */
+static void note_close(struct vsockdev_sock *vs, struct sock *sk)
 {
+	int error = READ_ONCE(sk->sk_err);
+
+	if (error)
+		note_error(vs, -error);
+	else if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
+		note_error(vs, -ECONNRESET);
+}
+
+static void uninstall(struct vsockdev_sock *vs);
+
+/* Changes of state and errors. See above why TCP_CLOSE ends it all */
+static void sock_state_change(struct sock *sk)
+{
+	struct vsockdev_sock *vs;
+	bool closed;
+
+	rcu_read_lock();
+	vs = rcu_dereference_sk_user_data(sk);
+	closed = vs && vs->tcp && inet_sk_state_load(sk) == TCP_CLOSE;
+	if (closed)
+		note_close(vs, sk);
 	wake_pump(sk);
+	if (closed)
+		uninstall(vs);
+	rcu_read_unlock();
 }
 
 static int check_unix(struct socket *sock)
@@ -157,37 +192,57 @@ static int install(struct vsockdev_sock *vs)
 	int ret = -EBUSY;
 
 	write_lock_bh(&sk->sk_callback_lock);
-	if (!sk->sk_user_data) {
+	if (!rcu_access_pointer(__sk_user_data(sk))) {
 		vs->data_ready = sk->sk_data_ready;
 		vs->write_space = sk->sk_write_space;
 		vs->state_change = sk->sk_state_change;
 		vs->error_report = sk->sk_error_report;
-		rcu_assign_sk_user_data(sk, vs);
+		__rcu_assign_sk_user_data_with_flags(sk, vs,
+						     SK_USER_DATA_NOCOPY);
 		WRITE_ONCE(sk->sk_data_ready, sock_data_ready);
 		WRITE_ONCE(sk->sk_write_space, sock_write_space);
 		WRITE_ONCE(sk->sk_state_change, sock_state_change);
-		WRITE_ONCE(sk->sk_error_report, sock_error_report);
+		WRITE_ONCE(sk->sk_error_report, sock_state_change);
+		/* With a higher mark, what is below it would not be told */
+		WRITE_ONCE(sk->sk_rcvlowat, 1);
 		ret = 0;
 	}
 	write_unlock_bh(&sk->sk_callback_lock);
 	return ret;
 }
 
-/* Somebody may have put callbacks on top of ours: those are not ours to take */
+static bool callbacks_are_ours(const struct sock *sk)
+{
+	return sk->sk_data_ready == sock_data_ready &&
+	       sk->sk_write_space == sock_write_space &&
+	       sk->sk_state_change == sock_state_change &&
+	       sk->sk_error_report == sock_state_change;
+}
+
+/*
+ * Gives the callbacks back, once. Somebody, such as TLS, may have put others
+ * on top of ours; those remember ours and will call them, so the module must
+ * stay for ever.
+ */
 static void uninstall(struct vsockdev_sock *vs)
 {
 	struct sock *sk = vs->sock->sk;
 
 	write_lock_bh(&sk->sk_callback_lock);
-	if (sk->sk_data_ready == sock_data_ready)
-		WRITE_ONCE(sk->sk_data_ready, vs->data_ready);
-	if (sk->sk_write_space == sock_write_space)
-		WRITE_ONCE(sk->sk_write_space, vs->write_space);
-	if (sk->sk_state_change == sock_state_change)
-		WRITE_ONCE(sk->sk_state_change, vs->state_change);
-	if (sk->sk_error_report == sock_error_report)
-		WRITE_ONCE(sk->sk_error_report, vs->error_report);
-	rcu_assign_sk_user_data(sk, NULL);
+	if (rcu_access_pointer(__sk_user_data(sk)) ==
+	    (void *)((uintptr_t)vs | SK_USER_DATA_NOCOPY)) {
+		if (!callbacks_are_ours(sk))
+			__module_get(THIS_MODULE);
+		if (sk->sk_data_ready == sock_data_ready)
+			WRITE_ONCE(sk->sk_data_ready, vs->data_ready);
+		if (sk->sk_write_space == sock_write_space)
+			WRITE_ONCE(sk->sk_write_space, vs->write_space);
+		if (sk->sk_state_change == sock_state_change)
+			WRITE_ONCE(sk->sk_state_change, vs->state_change);
+		if (sk->sk_error_report == sock_state_change)
+			WRITE_ONCE(sk->sk_error_report, vs->error_report);
+		rcu_assign_sk_user_data(sk, NULL);
+	}
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
@@ -219,13 +274,18 @@ struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn)
 		goto err_put;
 	vs->tcp = vs->sock->sk->sk_family != AF_UNIX;
 	vs->conn = conn;
-	ret = install(vs);
-	if (ret)
-		goto err_put;
+	vs->cred = get_current_cred();
 	vsockdev_conn_get(conn);
 	__module_get(THIS_MODULE);
+	ret = install(vs);
+	if (ret)
+		goto err_undo;
 	return vs;
 
+err_undo:
+	module_put(THIS_MODULE);
+	vsockdev_conn_put(conn);
+	put_cred(vs->cred);
 err_put:
 	sockfd_put(vs->sock);
 err_free:
@@ -233,19 +293,37 @@ err_free:
 	return ERR_PTR(ret);
 }
 
+/*
+ * The last reference may be ours, and closing the socket then takes as long
+ * as its SO_LINGER says. A worker that leaves that to others leaves it to one
+ * worker for the whole system, so it closes the socket itself.
+ */
+static void put_file(struct file *file)
+{
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(file);
+	else
+		fput(file);
+}
+
 /**
  * vsockdev_sock_release() - give a socket back
  * @vs: the socket; freed by this
  *
- * What it still has for us is dropped. The program keeps its own descriptors.
+ * What it still has for us is dropped. The program keeps its own descriptors;
+ * whoever waits at one of them is woken, as its time has come again.
  */
 void vsockdev_sock_release(struct vsockdev_sock *vs)
 {
 	struct vsockdev_conn *conn = vs->conn;
+	struct sock *sk = vs->sock->sk;
 
 	uninstall(vs);
+	sk->sk_data_ready(sk);
+	sk->sk_write_space(sk);
 	skb_queue_purge(&vs->skbs);
-	sockfd_put(vs->sock);
+	put_file(vs->sock->file);
+	put_cred(vs->cred);
 	kfree_rcu(vs, rcu);
 	vsockdev_conn_put(conn);
 	module_put(THIS_MODULE);
@@ -272,13 +350,6 @@ static bool unix_peer_is_dead(struct sock *sk)
 	dead = sock_flag(peer, SOCK_DEAD);
 	sock_put(peer);
 	return dead;
-}
-
-/* The other end closed with bytes unread, which is how a program aborts */
-static void note_error(struct vsockdev_sock *vs, int error)
-{
-	if (!vs->error)
-		vs->error = error;
 }
 
 static u32 unix_ends(struct vsockdev_sock *vs, u32 shutdown)
@@ -320,7 +391,7 @@ u32 vsockdev_sock_ends(struct vsockdev_sock *vs)
 		ends = unix_ends(vs, shutdown);
 	else if (shutdown & RCV_SHUTDOWN)
 		ends = VSOCKDEV_SOCK_WRITES_OVER;
-	if (vs->error)
+	if (READ_ONCE(vs->error))
 		ends |= VSOCKDEV_SOCK_FAILED;
 	return ends;
 }
@@ -333,7 +404,7 @@ u32 vsockdev_sock_ends(struct vsockdev_sock *vs)
  */
 int vsockdev_sock_error(const struct vsockdev_sock *vs)
 {
-	return vs->error;
+	return READ_ONCE(vs->error);
 }
 
 static int take_skb(struct sock *sk, struct sk_buff *skb)
@@ -481,9 +552,13 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kvec vec = { .iov_base = from, .iov_len = len };
+	const struct cred *saved;
 	int ret;
 
+	/* Who reads at the other end may ask who wrote it */
+	saved = override_creds(vs->cred);
 	ret = kernel_sendmsg(vs->sock, &msg, &vec, 1, len);
+	revert_creds(saved);
 	/* EPIPE of AF_UNIX is no error: the program reads no more */
 	if (ret < 0 && ret != -EAGAIN && (vs->tcp || ret != -EPIPE))
 		note_error(vs, ret);
@@ -520,10 +595,12 @@ static void abort_unix(struct vsockdev_sock *vs)
 
 	/*
 	 * A reader looks for an error when its queue is empty, and before it
-	 * looks whether there is an end of file.
+	 * looks whether there is an end of file. A writer must find the end
+	 * first, or it would take the error away from the reader.
 	 */
 	if (peer) {
 		unix_state_lock(peer);
+		WRITE_ONCE(peer->sk_shutdown, SHUTDOWN_MASK);
 		WRITE_ONCE(peer->sk_err, ECONNRESET);
 		unix_state_unlock(peer);
 		sock_put(peer);
@@ -545,6 +622,27 @@ void vsockdev_sock_abort(struct vsockdev_sock *vs)
 		tcp_abort(vs->sock->sk, ECONNRESET);
 	else
 		abort_unix(vs);
+}
+
+/**
+ * vsockdev_sock_flushed() - tells whether the socket may be closed
+ * @vs: the socket, after vsockdev_sock_end_writes()
+ *
+ * Closing a TCP socket with bytes unread resets it, and what it has not sent
+ * is lost. The pump is woken when this changes.
+ *
+ * Return: false if the other side has not acknowledged everything.
+ */
+bool vsockdev_sock_flushed(const struct vsockdev_sock *vs)
+{
+	int state;
+
+	if (!vs->tcp)
+		return true;
+	state = inet_sk_state_load(vs->sock->sk);
+	return !((1 << state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT |
+				 TCPF_FIN_WAIT1 | TCPF_CLOSING |
+				 TCPF_LAST_ACK));
 }
 
 /**

@@ -98,9 +98,10 @@ struct vsockdev_addr {
  * struct vsockdev_start - become the owner of the device (ioctl START)
  * @size: sizeof(struct vsockdev_start)
  * @flags: must be 0
- * @event_size: bytes of one event record as read() returns it: 0 for
- *	sizeof(struct vsockdev_event), or more, a multiple of 8 and at most
- *	vsockdev_get_info.max_event_size; the tail is zero
+ * @event_size: bytes of one event record as read() returns it: the
+ *	sizeof(struct vsockdev_event) that the program was compiled with, a
+ *	multiple of 8 and at most vsockdev_get_info.max_event_size; what the
+ *	kernel does not know is zero. 0 for 64, that of the first version
  * @backlog: REQUESTs from the host that may wait for an answer, read or
  *	unread; one more is answered with RST at once. 0 for 128
  * @max_conns: connections at a time, pending and ending ones included.
@@ -412,7 +413,8 @@ struct vsockdev_get_info {
  * read() returns whole records of the size agreed in START, as many as fit
  * and are there; they are in the order in which things happened. It waits
  * for the first one unless the file is O_NONBLOCK. A record that could not
- * be copied out is not lost. poll() says when there is one.
+ * be copied out is not lost. poll() says when there is one; of a file that is
+ * not the owner it says nothing, until the device is gone.
  *
  * ======= ==============================================================
  * EINVAL  The buffer is smaller than one record.

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - work queues
+ *
+ * DOC: A pump may wait for a program for ever, and is then one of the items
+ * that its work queue has under way, of which there is a maximum. Would more
+ * pumps than that share a queue, programs could bring all of them to a stop.
+ * So each pump has a place, and there are as many places in a queue as items
+ * that it can have under way. Queues are made when the first place in them is
+ * taken and stay until the module goes.
+ */
+#include <linux/err.h>
+#include <linux/idr.h>
+#include <linux/mutex.h>
+
+#include "workers.h"
+
+#define PLACES_PER_QUEUE	512
+#define QUEUES			256
+
+struct workqueue_struct *vsockdev_wq;
+
+/* Guards the making of queues; a queue that a place refers to stays */
+static DEFINE_MUTEX(pump_queues_mutex);
+static struct workqueue_struct *pump_queues[QUEUES];
+static DEFINE_IDA(places);
+
+static int make_queue(int index)
+{
+	struct workqueue_struct *wq;
+	int ret = 0;
+
+	mutex_lock(&pump_queues_mutex);
+	if (!pump_queues[index]) {
+		wq = alloc_workqueue("vsockdev_pump%d", WQ_UNBOUND,
+				     PLACES_PER_QUEUE, index);
+		if (wq)
+			WRITE_ONCE(pump_queues[index], wq);
+		else
+			ret = -ENOMEM;
+	}
+	mutex_unlock(&pump_queues_mutex);
+	return ret;
+}
+
+/**
+ * vsockdev_worker_get() - take a place for a pump
+ *
+ * Context: may sleep.
+ * Return: the place, or -ENOMEM, or -ENOBUFS if there is none.
+ */
+int vsockdev_worker_get(void)
+{
+	int place = ida_alloc_max(&places, QUEUES * PLACES_PER_QUEUE - 1,
+				  GFP_KERNEL);
+	int ret;
+
+	if (place < 0)
+		return place == -ENOSPC ? -ENOBUFS : place;
+	ret = make_queue(place / PLACES_PER_QUEUE);
+	if (ret) {
+		ida_free(&places, place);
+		return ret;
+	}
+	return place;
+}
+
+/**
+ * vsockdev_worker_put() - give a place back
+ * @place: of a pump that is not queued any more; it may still be returning
+ */
+void vsockdev_worker_put(int place)
+{
+	ida_free(&places, place);
+}
+
+/**
+ * vsockdev_worker_wq() - the queue that a place is in
+ * @place: from vsockdev_worker_get()
+ *
+ * Return: the work queue.
+ */
+struct workqueue_struct *vsockdev_worker_wq(int place)
+{
+	return READ_ONCE(pump_queues[place / PLACES_PER_QUEUE]);
+}
+
+/**
+ * vsockdev_workers_init() - make what there must be from the start
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vsockdev_workers_init(void)
+{
+	vsockdev_wq = alloc_workqueue("vsockdev", WQ_UNBOUND, 0);
+	return vsockdev_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * vsockdev_workers_exit() - wait for all work to return, and free the queues
+ */
+void vsockdev_workers_exit(void)
+{
+	int i;
+
+	for (i = 0; i < QUEUES; i++)
+		if (pump_queues[i])
+			destroy_workqueue(pump_queues[i]);
+	destroy_workqueue(vsockdev_wq);
+	ida_destroy(&places);
+}
