@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build and test vsockdev. The module is built for one kernel at a time, in a
+# folder of links to the sources, so that several kernels never share objects.
+
+KDIR    ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
+		$(shell ls -dv /lib/modules/*/build 2>/dev/null | tail -n 1))
+KDIR    := $(KDIR)
+KVER    := $(shell cut -s -d '"' -f 2 \
+		'$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
+KERNELS ?= 6.1 6.12
+TESTS   ?=
+
+BUILD   := $(CURDIR)/build
+MODULE  := $(BUILD)/module-$(KVER)
+ROOMS   := Kbuild $(wildcard drivers include uapi)
+TOOLS   := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile, \
+		tools/lib/vsockdev tools/vsockdev tools/host)))
+GUEST   := tools/testing/guest
+SETUP   := tools/testing/setup
+
+# One build at a time in a folder, whoever asks.
+LOCK     = mkdir -p $(BUILD) && flock $(BUILD)/lock
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += -j$(shell nproc)
+
+all: module tools ## build the module for KDIR and the tools, into build/
+	cp -p $(MODULE)/vsockdev.ko $(BUILD)/
+
+module: $(MODULE) ## build only the module, into build/module-VERSION/
+	+$(LOCK) $(MAKE) -C $(KDIR) M=$(MODULE) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+
+# Links, not copies: an edit is seen at once, and removed files vanish.
+$(MODULE): FORCE
+	$(if $(KVER),,$(error No kernel headers found: run "make setup", or name \
+		them with KDIR=))
+	@mkdir -p $@
+	@find $@ -xtype l -delete
+	@cp -rsf $(abspath $(ROOMS)) $@/
+
+tools: ## build only the library and the tools
+	+for dir in $(TOOLS); do \
+		$(LOCK) $(MAKE) -C "$$dir" O=$(BUILD) || exit; \
+	done
+
+modules_install: module ## install the module for the kernel of KDIR
+	+$(MAKE) -C $(KDIR) M=$(MODULE) modules_install
+
+setup: ## install with apt whatever the other targets need
+	$(SETUP) build guest demo style debug interop
+
+guest: ## open a shell in a guest: KERNEL=6.1, 6.12 or debug
+	$(SETUP) build guest
+	$(GUEST)/run $(KERNEL:%=--kernel %) --shell
+
+demo: ## show the driver at work in a guest, in plain words
+	$(SETUP) build guest demo
+	tools/testing/demo/demo
+
+check: ## run all tests: KERNELS="6.1 6.12 debug", TESTS="name ..."
+	$(SETUP) build guest $(if $(filter debug,$(KERNELS)),debug)
+	$(if $(filter debug,$(KERNELS)),$(GUEST)/debug-kernel)
+	$(GUEST)/check --kernels "$(KERNELS)" --tests "$(TESTS)"
+
+interop: ## run the tests that need no script against vhost-device-vsock
+	$(SETUP) build guest interop
+	$(GUEST)/check --host vhost-device-vsock \
+		--kernels "$(KERNELS)" --tests "$(TESTS)"
+
+style: ## checkpatch, sparse, W=1, shellcheck and codespell, all strict
+	$(SETUP) build style
+	tools/testing/style
+
+debug-kernel: ## build the kernel with lockdep, KASAN and KUnit (KERNEL=debug)
+	$(SETUP) build debug
+	$(GUEST)/debug-kernel
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+help: ## list these targets
+	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' Makefile | expand -t 18
+
+FORCE:
+.PHONY: FORCE all module tools modules_install setup guest demo check interop \
+	style debug-kernel clean help
