@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev-peer - the host side of the guest tests
+ *
+ * Works beside any host device that offers its guest's connections on unix
+ * sockets. A guest connects to the script port and says what shall happen.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "session.h"
+#include "uds.h"
+
+#define DEFAULT_PORT 1024
+
+struct options {
+	const char *base;
+	uint32_t port;
+	bool verbose;
+};
+
+static struct options options = { .port = DEFAULT_PORT };
+
+enum { KEY_COMMANDS = 256 };
+
+static const struct argp_option argp_options[] = {
+	{ "uds", 'u', "BASE", 0, "unix socket of the host device", 0 },
+	{ "port", 'p', "PORT", 0, "script port (1024)", 0 },
+	{ "verbose", 'v', NULL, 0, "tell each step on stderr", 0 },
+	{ "commands", KEY_COMMANDS, NULL, 0, "list the steps and end", 0 },
+	{},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case 'u':
+		options.base = arg;
+		return 0;
+	case 'p':
+		options.port = strtoul(arg, NULL, 0);
+		return 0;
+	case 'v':
+		options.verbose = true;
+		return 0;
+	case KEY_COMMANDS:
+		session_help();
+		exit(0);
+	case ARGP_KEY_END:
+		if (!options.base)
+			argp_error(state, "--uds is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse,
+	.doc = "The host side of the vsockdev tests: a script port where guests"
+	       " say what the host shall do. Runs until SIGTERM.",
+};
+
+static void *serve(void *arg)
+{
+	session_run(options.base, (int)(intptr_t)arg, options.verbose);
+	return NULL;
+}
+
+static void start_session(int fd)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd))
+		close(fd);
+	else
+		pthread_detach(thread);
+}
+
+static void end(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	int listener;
+
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	signal(SIGTERM, end);
+	signal(SIGINT, end);
+	listener = uds_listen(options.base, options.port);
+	if (listener < 0) {
+		fprintf(stderr, "peer: %s_%u: %s\n", options.base, options.port,
+			strerror(errno));
+		return 1;
+	}
+	printf("ready\n");
+	fflush(stdout);
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd >= 0)
+			start_session(fd);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			return 1;
+	}
+}

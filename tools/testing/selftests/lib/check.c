@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Failing with something to understand, and waiting with an end to it. */
+#include "check.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static __thread const char *test_file = "?";
+static __thread int test_line;
+
+void check_note(const char *file, int line)
+{
+	test_file = file;
+	test_line = line;
+}
+
+void fail(const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "# %s:%d: %s\n", test_file, test_line, text);
+	abort();
+}
+
+bool host_is_ours(void)
+{
+	const char *host = getenv("VSOCKDEV_HOST");
+
+	return !host || !strcmp(host, "ours");
+}
+
+unsigned long long from_environment(const char *name,
+				    unsigned long long fallback)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? strtoull(value, NULL, 0) : fallback;
+}
+
+static unsigned long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+struct guard guard_start(void)
+{
+	return (struct guard){ .until_ms = now_ms() + HANG_GUARD_MS };
+}
+
+bool guard_wait(const struct guard *guard)
+{
+	sched_yield();
+	return now_ms() < guard->until_ms;
+}
