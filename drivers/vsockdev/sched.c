@@ -403,6 +403,7 @@ static bool run(struct vsockdev *vd)
  * freeing its queues.
  */
 void vsockdev_sched_unlock(struct vsockdev *vd)
+	__releases(&vd->lock)
 {
 	bool notify;
 
