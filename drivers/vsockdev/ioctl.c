@@ -149,6 +149,7 @@ static int enter_request(struct vsockdev_conn *conn, struct file *file,
 	if (vd->conns >= vd->options.max_conns)
 		return -ENOBUFS;
 
+	/* Pairs with the pump, which a callback may wake at any time */
 	smp_store_release(&conn->sock, sock);
 	vsockdev_conn_publish(conn, VSOCKDEV_CONN_CONNECTING, buf_alloc);
 	vsockdev_sched_control(conn, VSOCKDEV_SEND_REQUEST_PACKET);
@@ -272,6 +273,7 @@ static int enter_response(struct vsockdev_conn *conn, struct file *file,
 	open = &conn->events[VSOCKDEV_CONN_EVENT_OPEN];
 	vsockdev_event_drop(open);
 	conn->memcg = get_mem_cgroup_from_mm(current->mm);
+	/* Pairs with the pump, which a callback may wake at any time */
 	smp_store_release(&conn->sock, sock);
 	conn->credit.buf_alloc = args->buf_alloc;
 	conn->close_timeout = timeout_jiffies(args->close_timeout_ms);
