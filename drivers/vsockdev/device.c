@@ -207,6 +207,23 @@ int vsockdev_device_start(struct vsockdev *vd, struct file *file,
 	return ret;
 }
 
+/**
+ * vsockdev_device_check_owner() - tells whether a file may give orders
+ * @vd: the device
+ * @file: the file
+ *
+ * Context: under the lock.
+ * Return: 0, -ENODEV, or -EPERM if @file is not the owner.
+ */
+int vsockdev_device_check_owner(struct vsockdev *vd, struct file *file)
+{
+	lockdep_assert_held(&vd->lock);
+
+	if (vd->gone)
+		return -ENODEV;
+	return vd->owner == file ? 0 : -EPERM;
+}
+
 /* Ends every connection and forgets every event */
 static void drop_conns(struct vsockdev *vd, bool send_rst)
 {

@@ -126,6 +126,7 @@ void vsockdev_sched_unlock(struct vsockdev *vd) __releases(&vd->lock);
 
 int vsockdev_device_start(struct vsockdev *vd, struct file *file,
 			  const struct vsockdev_start *start);
+int vsockdev_device_check_owner(struct vsockdev *vd, struct file *file);
 int vsockdev_device_stop(struct vsockdev *vd, struct file *file);
 void vsockdev_device_resume_rx(struct vsockdev *vd);
 

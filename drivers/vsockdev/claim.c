@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - taking a program's socket, and giving it back
+ *
+ * DOC: A claimed socket has our callbacks and, in sk_user_data, our object.
+ * Claiming and releasing happen under sk_callback_lock, never under
+ * lock_sock(), which a program can hold for as long as it likes.
+ *
+ * The callbacks only wake the pump. They run in whatever context the other
+ * end writes, reads or closes in, and find our object under RCU; it holds
+ * its connection, and is freed with a grace period. A writer may have fetched
+ * the address of a callback long before it calls it, so restoring the old one
+ * waits for nobody, and the module's exit must (vsockdev_sock_exit()).
+ *
+ * A program may go on to use a TCP socket that it gave us, even disconnect it
+ * and listen on it. The sockets that it then accepts are copies, and would
+ * have our callbacks without a reference to anything. So the callbacks go as
+ * soon as the socket is in TCP_CLOSE, which it must pass, with its lock held
+ * and a callback called, before it can listen.
+ */
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <net/inet_connection_sock.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "claim.h"
+#include "conn.h"
+#include "sock.h"
+
+/* Wakes the pump. The socket may have been released a moment ago */
+static void wake_pump(struct sock *sk)
+{
+	struct vsockdev_sock *vs;
+
+	rcu_read_lock();
+	vs = rcu_dereference_sk_user_data(sk);
+	if (vs && vsockdev_conn_tryget(vs->conn)) {
+		vsockdev_conn_wake(vs->conn);
+		vsockdev_conn_put(vs->conn);
+	}
+	rcu_read_unlock();
+}
+
+static void sock_data_ready(struct sock *sk)
+{
+	wake_pump(sk);
+}
+
+/* As the socket's own does: it asks for no more calls until it is full again */
+static void sock_write_space(struct sock *sk)
+{
+	struct socket *sock = READ_ONCE(sk->sk_socket);
+
+	if (sock)
+		clear_bit(SOCK_NOSPACE, &sock->flags);
+	wake_pump(sk);
+}
+
+/* Without a FIN, and be it that nobody left an error, it was cut off */
+static void note_close(struct vsockdev_sock *vs, struct sock *sk)
+{
+	int error = READ_ONCE(sk->sk_err);
+
+	if (error)
+		vsockdev_sock_note_error(vs, -error);
+	else if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
+		vsockdev_sock_note_error(vs, -ECONNRESET);
+}
+
+static void uninstall(struct vsockdev_sock *vs);
+
+/* Changes of state and errors. See above why TCP_CLOSE ends it all */
+static void sock_state_change(struct sock *sk)
+{
+	struct vsockdev_sock *vs;
+	bool closed;
+
+	rcu_read_lock();
+	vs = rcu_dereference_sk_user_data(sk);
+	closed = vs && vs->tcp && inet_sk_state_load(sk) == TCP_CLOSE;
+	if (closed)
+		note_close(vs, sk);
+	wake_pump(sk);
+	if (closed)
+		uninstall(vs);
+	rcu_read_unlock();
+}
+
+static int check_unix(struct socket *sock)
+{
+	if (sock->type != SOCK_STREAM)
+		return -EPROTOTYPE;
+	if (!sock->ops->read_skb)
+		return -EAFNOSUPPORT;
+	return READ_ONCE(sock->sk->sk_state) == TCP_ESTABLISHED ? 0 :
+								  -ENOTCONN;
+}
+
+static int check_tcp(struct socket *sock)
+{
+	int state = inet_sk_state_load(sock->sk);
+
+	if (!((1 << state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
+		return -ENOTCONN;
+	return inet_csk_has_ulp(sock->sk) ? -EBUSY : 0;
+}
+
+static int check_socket(struct socket *sock)
+{
+	switch (sock->sk->sk_family) {
+	case AF_UNIX:
+		return check_unix(sock);
+	case AF_INET:
+	case AF_INET6:
+		if (sock->sk->sk_type == SOCK_STREAM &&
+		    sock->sk->sk_protocol == IPPROTO_TCP)
+			return check_tcp(sock);
+		fallthrough;
+	default:
+		return -EAFNOSUPPORT;
+	}
+}
+
+static int install(struct vsockdev_sock *vs)
+{
+	struct sock *sk = vs->sock->sk;
+	int ret = -EBUSY;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (!rcu_access_pointer(__sk_user_data(sk))) {
+		vs->data_ready = sk->sk_data_ready;
+		vs->write_space = sk->sk_write_space;
+		vs->state_change = sk->sk_state_change;
+		vs->error_report = sk->sk_error_report;
+		__rcu_assign_sk_user_data_with_flags(sk, vs,
+						     SK_USER_DATA_NOCOPY);
+		WRITE_ONCE(sk->sk_data_ready, sock_data_ready);
+		WRITE_ONCE(sk->sk_write_space, sock_write_space);
+		WRITE_ONCE(sk->sk_state_change, sock_state_change);
+		WRITE_ONCE(sk->sk_error_report, sock_state_change);
+		/* With a higher mark, what is below it would not be told */
+		WRITE_ONCE(sk->sk_rcvlowat, 1);
+		ret = 0;
+	}
+	write_unlock_bh(&sk->sk_callback_lock);
+	return ret;
+}
+
+static bool callbacks_are_ours(const struct sock *sk)
+{
+	return sk->sk_data_ready == sock_data_ready &&
+	       sk->sk_write_space == sock_write_space &&
+	       sk->sk_state_change == sock_state_change &&
+	       sk->sk_error_report == sock_state_change;
+}
+
+/*
+ * Gives the callbacks back, once. Somebody, such as TLS, may have put others
+ * on top of ours; those remember ours and will call them, so the module must
+ * stay for ever.
+ */
+static void uninstall(struct vsockdev_sock *vs)
+{
+	struct sock *sk = vs->sock->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (rcu_access_pointer(__sk_user_data(sk)) ==
+	    (void *)((uintptr_t)vs | SK_USER_DATA_NOCOPY)) {
+		if (!callbacks_are_ours(sk))
+			__module_get(THIS_MODULE);
+		if (sk->sk_data_ready == sock_data_ready)
+			WRITE_ONCE(sk->sk_data_ready, vs->data_ready);
+		if (sk->sk_write_space == sock_write_space)
+			WRITE_ONCE(sk->sk_write_space, vs->write_space);
+		if (sk->sk_state_change == sock_state_change)
+			WRITE_ONCE(sk->sk_state_change, vs->state_change);
+		if (sk->sk_error_report == sock_state_change)
+			WRITE_ONCE(sk->sk_error_report, vs->error_report);
+		rcu_assign_sk_user_data(sk, NULL);
+	}
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * vsockdev_sock_claim() - take a program's socket
+ * @fd: its descriptor, in the table of the current process
+ * @conn: the connection that it will belong to
+ *
+ * The pump may be woken from now on, before the connection has the socket.
+ *
+ * Context: process context of the program; does not wait for it.
+ * Return: the claimed socket, or an ERR_PTR() of EBADF, ENOTSOCK,
+ * EAFNOSUPPORT, EPROTOTYPE, ENOTCONN, EBUSY or ENOMEM.
+ */
+struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn)
+{
+	struct vsockdev_sock *vs;
+	int ret;
+
+	vs = kzalloc(sizeof(*vs), GFP_KERNEL_ACCOUNT);
+	if (!vs)
+		return ERR_PTR(-ENOMEM);
+	skb_queue_head_init(&vs->skbs);
+	vs->sock = sockfd_lookup(fd, &ret);
+	if (!vs->sock)
+		goto err_free;
+	ret = check_socket(vs->sock);
+	if (ret)
+		goto err_put;
+	vs->tcp = vs->sock->sk->sk_family != AF_UNIX;
+	vs->conn = conn;
+	vs->cred = get_current_cred();
+	vsockdev_conn_get(conn);
+	__module_get(THIS_MODULE);
+	ret = install(vs);
+	if (ret)
+		goto err_undo;
+	return vs;
+
+err_undo:
+	module_put(THIS_MODULE);
+	vsockdev_conn_put(conn);
+	put_cred(vs->cred);
+err_put:
+	sockfd_put(vs->sock);
+err_free:
+	kfree(vs);
+	return ERR_PTR(ret);
+}
+
+/*
+ * The last reference may be ours, and closing the socket then takes as long
+ * as its SO_LINGER says. A worker that leaves that to others leaves it to one
+ * worker for the whole system, so it closes the socket itself.
+ */
+static void put_file(struct file *file)
+{
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(file);
+	else
+		fput(file);
+}
+
+/**
+ * vsockdev_sock_release() - give a socket back
+ * @vs: the socket; freed by this
+ *
+ * What it still has for us is dropped. The program keeps its own descriptors;
+ * whoever waits at one of them is woken, as its time has come again.
+ */
+void vsockdev_sock_release(struct vsockdev_sock *vs)
+{
+	struct vsockdev_conn *conn = vs->conn;
+	struct sock *sk = vs->sock->sk;
+
+	uninstall(vs);
+	sk->sk_data_ready(sk);
+	sk->sk_write_space(sk);
+	skb_queue_purge(&vs->skbs);
+	put_file(vs->sock->file);
+	put_cred(vs->cred);
+	kfree_rcu(vs, rcu);
+	vsockdev_conn_put(conn);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * vsockdev_sock_exit() - wait until no callback of ours is running
+ *
+ * Context: when every socket was released, before the module's code goes.
+ */
+void vsockdev_sock_exit(void)
+{
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vsockdev - inside of a claimed socket, for claim.c and sock.c only
+ */
+#ifndef VSOCKDEV_CLAIM_H
+#define VSOCKDEV_CLAIM_H
+
+#include <linux/atomic.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+
+struct cred;
+struct sock;
+struct socket;
+struct vsockdev_conn;
+
+/**
+ * struct vsockdev_sock - a claimed socket
+ * @rcu: frees it
+ * @sock: the socket; the reference is one to its file
+ * @conn: the connection, a reference
+ * @cred: of whoever passed the socket: what is written to it is theirs
+ * @data_ready: callback of the socket before it was claimed
+ * @write_space: likewise
+ * @state_change: likewise
+ * @error_report: likewise
+ * @skbs: AF_UNIX: taken from the receive queue, oldest first
+ * @offset: bytes of the first one that were read
+ * @pending: bytes in @skbs that were not
+ * @error: what ended the socket, negative errno; the first one stays
+ * @tcp: it is a TCP socket
+ * @reads_ended: vsockdev_sock_end_reads() was called
+ * @writes_ended: vsockdev_sock_end_writes() was called
+ */
+struct vsockdev_sock {
+	struct rcu_head rcu;
+	struct socket *sock;
+	struct vsockdev_conn *conn;
+	const struct cred *cred;
+	void (*data_ready)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	void (*error_report)(struct sock *sk);
+	struct sk_buff_head skbs;
+	u32 offset;
+	size_t pending;
+	int error;
+	bool tcp;
+	bool reads_ended;
+	bool writes_ended;
+};
+
+/* What ended a socket is said once, by a callback or by the pump */
+static inline void vsockdev_sock_note_error(struct vsockdev_sock *vs,
+					    int error)
+{
+	cmpxchg(&vs->error, 0, error);
+}
+
+#endif /* VSOCKDEV_CLAIM_H */
