@@ -796,6 +796,7 @@ struct churn {
 static void churn_step(struct device *dev, struct churn *churn, uint32_t step)
 {
 	struct link *link = &churn->link;
+	char bytes[100];
 
 	switch (step) {
 	case 0:
@@ -826,7 +827,7 @@ static void churn_step(struct device *dev, struct churn *churn, uint32_t step)
 		peer_tell(&churn->peer, "close");
 		break;
 	default:
-		recv(link->sock, (char[100]){}, 100, MSG_DONTWAIT);
+		recv(link->sock, bytes, sizeof(bytes), MSG_DONTWAIT);
 	}
 }
 
@@ -846,11 +847,12 @@ TEST_F_TIMEOUT(held, no_order_of_ends_leaves_anything_behind, 300)
 			c->link = i % 2 ? peer_dial(&self->dev, &c->peer) :
 					  peer_connect(&self->dev, &c->peer);
 		}
-		for (int i = 0; i < 6 * CHURN_LINKS; i++)
-			churn_step(
-				&self->dev,
-				&churns[stream_pick(&pick, 0, CHURN_LINKS - 1)],
-				stream_pick(&pick, 0, 8));
+		for (int i = 0; i < 6 * CHURN_LINKS; i++) {
+			uint32_t which = stream_pick(&pick, 0, CHURN_LINKS - 1);
+			uint32_t step = stream_pick(&pick, 0, 8);
+
+			churn_step(&self->dev, &churns[which], step);
+		}
 		for (int i = 0; i < CHURN_LINKS; i++) {
 			link_close(&churns[i].link);
 			skip_to_rst(&self->dev, churns[i].link.id);

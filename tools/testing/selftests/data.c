@@ -140,8 +140,9 @@ LONG_TEST_F(data, a_slow_reader_on_the_host_gets_everything)
 	struct job *job = start_sending(self->link.sock, TRANSFER(1, 1, 100000),
 					4 * MIB, TRANSFER_DONE);
 
-	peer_do(&self->peer, "done 4194304", "recv 1 4194304 1-7");
+	peer_tell(&self->peer, "recv 1 4194304 1-7");
 	finish(job);
+	peer_hear_exactly(&self->peer, "done 4194304");
 }
 
 LONG_TEST_F(data, a_slow_reader_here_gets_everything)
@@ -164,8 +165,9 @@ LONG_TEST_F(data, both_sides_blocked_on_credit_go_on_when_one_reads)
 	/* The peer writes still, so the guest's job can not end before this */
 	receive_stream(self->link.sock, 1, BLOCKING);
 	peer_hear_exactly(&self->peer, "done %llu", BLOCKING);
-	peer_do(&self->peer, "done 8388608", "recv 2 %llu", BLOCKING);
+	peer_tell(&self->peer, "recv 2 %llu", BLOCKING);
 	finish(job);
+	peer_hear_exactly(&self->peer, "done 8388608");
 }
 
 LONG_TEST_F(data, counters_tell_what_was_moved)
@@ -480,8 +482,9 @@ LONG_TEST_F(many, a_stalled_reader_on_the_host_does_not_hold_up_others)
 	from_host(&moving, moves.sock, TRANSFER(3, 1, 100000),
 		  total_bytes() / 64);
 
-	peer_do(&stalled, "done 8388608", "recv 1 %llu", BLOCKING);
+	peer_tell(&stalled, "recv 1 %llu", BLOCKING);
 	finish(job);
+	peer_hear_exactly(&stalled, "done 8388608");
 }
 
 LONG_TEST_F(many, twenty_stalled_readers_do_not_hold_up_one)

@@ -122,8 +122,9 @@ TEST_F(tcp, carries_small_writes)
 	struct job *job = start_sending(self->link.sock, TRANSFER(1, 1, 400),
 					MIB, TRANSFER_DONE);
 
-	peer_do(&self->peer, "done 1048576", "recv 1 1048576");
+	peer_tell(&self->peer, "recv 1 1048576");
 	finish(job);
+	peer_hear_exactly(&self->peer, "done 1048576");
 }
 
 TEST_F(tcp, what_was_queued_before_goes_first)

@@ -35,13 +35,11 @@ struct guard guard_start(void);
 bool guard_wait(const struct guard *guard);
 
 /* Waits until @condition holds, else fails with its text. */
-#define WAIT_FOR(condition)                                       \
-	do {                                                      \
-		struct guard guard_ = guard_start();              \
-                                                                  \
-		while (!(condition))                              \
-			if (!guard_wait(&guard_))                 \
-				HERE(fail("never: " #condition)); \
+#define WAIT_FOR(condition)                                              \
+	do {                                                             \
+		for (struct guard guard_ = guard_start(); !(condition);) \
+			if (!guard_wait(&guard_))                        \
+				HERE(fail("never: " #condition));        \
 	} while (0)
 
 #endif
