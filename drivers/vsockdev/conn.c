@@ -58,7 +58,7 @@ static void conn_timer(struct work_struct *work)
 		vsockdev_conn_end(conn, true, VSOCKDEV_RST_TIMED_OUT,
 				  ETIMEDOUT);
 	} else if (conn->lingering) {
-		conn->aborted = true;
+		conn->linger_due = true;
 		vsockdev_conn_wake(conn);
 	}
 	vsockdev_sched_unlock(vd);

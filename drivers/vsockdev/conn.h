@@ -105,6 +105,7 @@ struct vsockdev_chunk {
  * @rx_ended: all that the peer sent before its SHUTDOWN was handed over
  * @aborted: do not hand over what is left, or wait until it is
  * @lingering: DEAD, and its TCP socket has bytes that it may not lose
+ * @linger_due: a close timeout has passed since @linger_left was noted
  * @user_closed: the program closed its end
  * @closing: the close timeout runs, restarted by each progress
  * @tx_frames: staged frames
@@ -118,6 +119,7 @@ struct vsockdev_chunk {
  * @rx_chunks: received bytes
  * @timer: connect or close timeout; holds a reference while it is pending
  * @deadline: jiffies when it runs out; a @timer that runs earlier is stale
+ * @linger_left: bytes that the other side had not acknowledged
  * @connect_timeout: jiffies, 0 for none
  * @close_timeout: jiffies
  * @bytes_sent: payload put into the TX queue
@@ -160,6 +162,7 @@ struct vsockdev_conn {
 	bool rx_ended : 1;
 	bool aborted : 1;
 	bool lingering : 1;
+	bool linger_due : 1;
 	bool user_closed : 1;
 	bool closing : 1;
 	struct list_head tx_frames;
@@ -173,6 +176,7 @@ struct vsockdev_conn {
 	struct list_head rx_chunks;
 	struct delayed_work timer;
 	unsigned long deadline;
+	u32 linger_left;
 	unsigned long connect_timeout;
 	unsigned long close_timeout;
 	u64 bytes_sent;

@@ -331,9 +331,28 @@ static void end_of_file(struct vsockdev_conn *conn)
 	vsockdev_sched_unlock(conn->vd);
 }
 
+/*
+ * The other side of a TCP connection has not acknowledged @left bytes. Returns
+ * true if it got nothing further in a whole close timeout.
+ */
+static bool has_lingered(struct vsockdev_conn *conn, u32 left)
+{
+	if (conn->lingering && !conn->linger_due)
+		return false;
+	if (conn->lingering && conn->linger_left == left)
+		return true;
+	conn->lingering = true;
+	conn->linger_due = false;
+	conn->linger_left = left;
+	vsockdev_conn_arm(conn, conn->close_timeout);
+	return false;
+}
+
 /* Tells whether the socket may go: the connection is over, all handed over */
 static bool is_finished(struct vsockdev_conn *conn)
 {
+	u32 left;
+
 	if (conn->state != VSOCKDEV_CONN_DEAD)
 		return false;
 	if (conn->aborted) {
@@ -342,13 +361,10 @@ static bool is_finished(struct vsockdev_conn *conn)
 	}
 	if (!list_empty(&conn->rx_chunks))
 		return false;
-	if (!conn->rx_ended || vsockdev_sock_flushed(conn->sock))
+	if (!conn->rx_ended)
 		return true;
-	/* Not for longer than a close may take, though */
-	if (!conn->lingering)
-		vsockdev_conn_arm(conn, conn->close_timeout);
-	conn->lingering = true;
-	return false;
+	left = vsockdev_sock_unsent(conn->sock);
+	return !left || has_lingered(conn, left);
 }
 
 /* Gives the socket back when it may go */

@@ -325,22 +325,25 @@ void vsockdev_sock_abort(struct vsockdev_sock *vs)
 }
 
 /**
- * vsockdev_sock_flushed() - tells whether the socket may be closed
+ * vsockdev_sock_unsent() - what would be lost if the socket were closed now
  * @vs: the socket, after vsockdev_sock_end_writes()
  *
  * Closing a TCP socket with bytes unread resets it, and what it has not sent
- * is lost. The pump is woken when this changes.
+ * is lost. The pump is woken when there is nothing left.
  *
- * Return: false if the other side has not acknowledged everything.
+ * Return: bytes, and the end, that the other side has not acknowledged; always
+ * 0 for AF_UNIX.
  */
-bool vsockdev_sock_flushed(const struct vsockdev_sock *vs)
+u32 vsockdev_sock_unsent(const struct vsockdev_sock *vs)
 {
+	const struct tcp_sock *tp = tcp_sk(vs->sock->sk);
 	int state;
 
 	if (!vs->tcp)
-		return true;
+		return 0;
 	state = inet_sk_state_load(vs->sock->sk);
-	return !((1 << state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT |
-				 TCPF_FIN_WAIT1 | TCPF_CLOSING |
-				 TCPF_LAST_ACK));
+	if (!((1 << state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT |
+			      TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_LAST_ACK)))
+		return 0;
+	return max(READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_una), 1U);
 }

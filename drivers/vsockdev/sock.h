@@ -30,7 +30,7 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len);
 
 void vsockdev_sock_end_reads(struct vsockdev_sock *vs);
 void vsockdev_sock_end_writes(struct vsockdev_sock *vs);
-bool vsockdev_sock_flushed(const struct vsockdev_sock *vs);
+u32 vsockdev_sock_unsent(const struct vsockdev_sock *vs);
 void vsockdev_sock_abort(struct vsockdev_sock *vs);
 
 void vsockdev_sock_exit(void);
