@@ -170,7 +170,6 @@ void vsockdev_conn_publish(struct vsockdev_conn *conn,
 	lockdep_assert_held(&vd->lock);
 
 	conn->id = ++vd->last_id;
-	conn->epoch = vd->stream.epoch;
 	conn->counted = true;
 	vd->conns++;
 	for (i = 0; i < VSOCKDEV_CONN_EVENTS; i++)

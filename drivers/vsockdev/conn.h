@@ -88,7 +88,6 @@ struct vsockdev_chunk {
  * @type: VSOCKDEV_TYPE_*
  *
  * @node: in the device's table, from birth until the owner knows of its end
- * @epoch: vsockdev_stream.epoch of its owner
  * @counted: it counts against the connection limit
  * @state: see there
  * @credit: flow control
@@ -145,7 +144,6 @@ struct vsockdev_conn {
 	u16 type;
 
 	struct hlist_node node;
-	u32 epoch;
 	bool counted;
 	enum vsockdev_conn_state state;
 	struct vsockdev_credit credit;
