@@ -11,6 +11,7 @@
 #include <linux/memcontrol.h>
 #include <linux/sched.h>
 
+#include "blob.h"
 #include "calls.h"
 #include "conn.h"
 #include "device.h"
@@ -75,14 +76,14 @@ int vsockdev_call_stop(struct vsockdev *vd, struct file *file,
 	return vsockdev_device_stop(vd, file);
 }
 
-/* The options of the owner; empty if @file is not the owner */
+/* The options of the owner, if @file is it and may make connections */
 static int owner_options(struct vsockdev *vd, struct file *file,
 			 struct vsockdev_start *options)
 {
 	int ret;
 
 	spin_lock(&vd->lock);
-	ret = vsockdev_device_check_owner(vd, file);
+	ret = vsockdev_device_check_ready(vd, file);
 	if (!ret)
 		*options = vd->options;
 	spin_unlock(&vd->lock);
@@ -94,7 +95,7 @@ static int enter_request(struct vsockdev_conn *conn, struct file *file,
 			 struct vsockdev_sock *sock, u32 buf_alloc)
 {
 	struct vsockdev *vd = conn->vd;
-	int ret = vsockdev_device_check_owner(vd, file);
+	int ret = vsockdev_device_check_ready(vd, file);
 
 	if (ret)
 		return ret;
@@ -184,7 +185,7 @@ static int find_conn(struct vsockdev *vd, struct file *file,
 		     const struct vsockdev_addr *addr, u64 id,
 		     struct vsockdev_conn **conn)
 {
-	int ret = vsockdev_device_check_owner(vd, file);
+	int ret = vsockdev_device_check_ready(vd, file);
 
 	if (ret)
 		return ret;
@@ -217,7 +218,7 @@ static int enter_response(struct vsockdev_conn *conn, struct file *file,
 			  const struct vsockdev_send_response *args)
 {
 	struct vsockdev_event_slot *open;
-	int ret = vsockdev_device_check_owner(conn->vd, file);
+	int ret = vsockdev_device_check_ready(conn->vd, file);
 
 	if (ret)
 		return ret;
@@ -291,7 +292,7 @@ static int drop_dead(struct vsockdev *vd, const struct vsockdev_addr *addr,
 	int count = 0;
 
 	while ((conn = vsockdev_conn_find_dead(vd, addr, id))) {
-		vsockdev_conn_end_silently(conn, false);
+		vsockdev_conn_end_silently(conn, false, 0);
 		count++;
 	}
 	return count;
@@ -304,13 +305,16 @@ static int send_rst(struct vsockdev *vd, struct file *file,
 	int ret;
 
 	ret = find_conn(vd, file, &args->addr, args->conn_id, &conn);
+	/* The reset has done it already; what is at the address is new */
+	if (ret == -ECONNRESET)
+		return 0;
 	if (ret == -ESTALE && drop_dead(vd, &args->addr, args->conn_id))
 		return 0;
 	if (ret)
 		return ret;
 	if (conn) {
 		conn->aborted = true;
-		vsockdev_conn_end_silently(conn, true);
+		vsockdev_conn_end_silently(conn, true, ECANCELED);
 	} else if (vd->sched.reply_count < VSOCKDEV_REPLIES - 1) {
 		/* The last place is for the RX work, which looked for it */
 		vsockdev_sched_reply(vd, &args->addr, VSOCKDEV_TYPE_STREAM);
@@ -372,10 +376,56 @@ int vsockdev_call_send_shutdown(struct vsockdev *vd, struct file *file,
 	return ret;
 }
 
-int vsockdev_call_not_yet(struct vsockdev *vd, struct file *file,
-			  union vsockdev_argument *arg)
+/* Lets a connection send a range of a file, or says why not */
+static int enter_vmo(struct vsockdev *vd, struct file *file,
+		     const struct vsockdev_send_vmo *args,
+		     struct vsockdev_blob *blob)
 {
-	return -EOPNOTSUPP;
+	struct vsockdev_conn *conn;
+	int ret = find_conn(vd, file, &args->addr, args->conn_id, &conn);
+
+	if (ret)
+		return ret;
+	if (!conn || conn->state != VSOCKDEV_CONN_ESTABLISHED)
+		return -ENOTCONN;
+	if (conn->type != VSOCKDEV_TYPE_STREAM)
+		return -EPROTOTYPE;
+	if (conn->tx_ended || conn->tx_stopped ||
+	    (conn->shut_sent & VSOCKDEV_SHUTDOWN_SEND))
+		return -EPIPE;
+	if (conn->vmo_active || conn->blob ||
+	    vsockdev_event_pending(&conn->events[VSOCKDEV_CONN_EVENT_VMO]))
+		return -EBUSY;
+	conn->blob = blob;
+	conn->vmo_active = true;
+	conn->vmo_left = args->length;
+	conn->vmo_bytes = 0;
+	vsockdev_conn_wake(conn);
+	return 0;
+}
+
+int vsockdev_call_send_vmo(struct vsockdev *vd, struct file *file,
+			   union vsockdev_argument *arg)
+{
+	const struct vsockdev_send_vmo *args = &arg->send_vmo;
+	struct vsockdev_blob *blob;
+	int ret;
+
+	blob = vsockdev_blob_open(args->vmo_fd, args->offset, args->length);
+	if (IS_ERR(blob))
+		return PTR_ERR(blob);
+	spin_lock(&vd->lock);
+	ret = enter_vmo(vd, file, args, blob);
+	spin_unlock(&vd->lock);
+	if (ret)
+		vsockdev_blob_close(blob);
+	return ret;
+}
+
+int vsockdev_call_reset_done(struct vsockdev *vd, struct file *file,
+			     union vsockdev_argument *arg)
+{
+	return vsockdev_device_reset_done(vd, file, arg->reset_done.generation);
 }
 
 int vsockdev_call_get_cid(struct vsockdev *vd, struct file *file,

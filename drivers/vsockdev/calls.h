@@ -48,8 +48,10 @@ int vsockdev_call_send_rst(struct vsockdev *vd, struct file *file,
 			   union vsockdev_argument *arg);
 int vsockdev_call_send_shutdown(struct vsockdev *vd, struct file *file,
 				union vsockdev_argument *arg);
-int vsockdev_call_not_yet(struct vsockdev *vd, struct file *file,
-			  union vsockdev_argument *arg);
+int vsockdev_call_send_vmo(struct vsockdev *vd, struct file *file,
+			   union vsockdev_argument *arg);
+int vsockdev_call_reset_done(struct vsockdev *vd, struct file *file,
+			     union vsockdev_argument *arg);
 int vsockdev_call_get_cid(struct vsockdev *vd, struct file *file,
 			  union vsockdev_argument *arg);
 int vsockdev_call_get_info(struct vsockdev *vd, struct file *file,

@@ -30,6 +30,7 @@
 #include "claim.h"
 #include "conn.h"
 #include "sock.h"
+#include "workers.h"
 
 /* Wakes the pump. The socket may have been released a moment ago */
 static void wake_pump(struct sock *sk)
@@ -232,19 +233,6 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-/*
- * The last reference may be ours, and closing the socket then takes as long
- * as its SO_LINGER says. A worker that leaves that to others leaves it to one
- * worker for the whole system, so it closes the socket itself.
- */
-static void put_file(struct file *file)
-{
-	if (current->flags & PF_KTHREAD)
-		__fput_sync(file);
-	else
-		fput(file);
-}
-
 /**
  * vsockdev_sock_release() - give a socket back
  * @vs: the socket; freed by this
@@ -261,7 +249,7 @@ void vsockdev_sock_release(struct vsockdev_sock *vs)
 	sk->sk_data_ready(sk);
 	sk->sk_write_space(sk);
 	skb_queue_purge(&vs->skbs);
-	put_file(vs->sock->file);
+	vsockdev_worker_fput(vs->sock->file);
 	put_cred(vs->cred);
 	kfree_rcu(vs, rcu);
 	vsockdev_conn_put(conn);

@@ -8,6 +8,7 @@
 #ifndef VSOCKDEV_COMPAT_H
 #define VSOCKDEV_COMPAT_H
 
+#include <linux/pagemap.h>
 #include <linux/skbuff.h>
 #include <linux/version.h>
 #include <linux/virtio.h>
@@ -42,6 +43,24 @@ vsockdev_compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 static inline u32 vsockdev_compat_unix_consumed(const struct sk_buff *skb)
 {
 	return UNIXCB(skb).consumed;
+}
+
+/*
+ * The huge page that holds a page of a file of hugetlbfs, with a reference, or
+ * NULL. Older kernels count such files in huge pages.
+ */
+static inline struct folio *
+vsockdev_compat_hugetlb_folio(struct address_space *mapping, pgoff_t index,
+			      unsigned int order)
+{
+	struct folio *folio;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	folio = filemap_get_folio(mapping, index);
+#else
+	folio = filemap_get_folio(mapping, index >> order);
+#endif
+	return IS_ERR(folio) ? NULL : folio;
 }
 
 #endif /* VSOCKDEV_COMPAT_H */

@@ -15,6 +15,7 @@
 
 struct mem_cgroup;
 struct vsockdev;
+struct vsockdev_blob;
 struct vsockdev_sock;
 
 /**
@@ -47,12 +48,14 @@ enum vsockdev_conn_state {
  * enum vsockdev_conn_event - slots of a connection
  * @VSOCKDEV_CONN_EVENT_OPEN: REQUEST or RESPONSE
  * @VSOCKDEV_CONN_EVENT_SHUTDOWN: SHUTDOWN
+ * @VSOCKDEV_CONN_EVENT_VMO: SEND_VMO_COMPLETE
  * @VSOCKDEV_CONN_EVENT_RST: RST
  * @VSOCKDEV_CONN_EVENTS: how many there are
  */
 enum vsockdev_conn_event {
 	VSOCKDEV_CONN_EVENT_OPEN,
 	VSOCKDEV_CONN_EVENT_SHUTDOWN,
+	VSOCKDEV_CONN_EVENT_VMO,
 	VSOCKDEV_CONN_EVENT_RST,
 	VSOCKDEV_CONN_EVENTS,
 };
@@ -112,6 +115,12 @@ struct vsockdev_chunk {
  * @tx_staged: payload in them
  * @tx_node: in vsockdev_sched.active while @tx_frames is not empty
  * @tx_deficit: bytes it may send before it is the next one's turn
+ * @blob: the range of a SEND_VMO. Set with @vmo_active; after that only @work
+ *	uses and clears it
+ * @vmo_active: a SEND_VMO was not completed yet
+ * @vmo_left: bytes of it that are not staged
+ * @vmo_bytes: bytes of it that were put into the TX queue
+ * @vmo_frames: frames of it that are staged or in the TX queue
  * @blocked_node: in vsockdev_sched.blocked while it waits for credit
  * @ask_at: jiffies of its next CREDIT_REQUEST
  * @ask_delay: jiffies between that and the one after, 0 when bytes were sent
@@ -168,6 +177,11 @@ struct vsockdev_conn {
 	u32 tx_staged;
 	struct list_head tx_node;
 	u32 tx_deficit;
+	struct vsockdev_blob *blob;
+	bool vmo_active;
+	u64 vmo_left;
+	u64 vmo_bytes;
+	u32 vmo_frames;
 	struct list_head blocked_node;
 	unsigned long ask_at;
 	unsigned long ask_delay;
@@ -200,21 +214,24 @@ struct vsockdev_conn *vsockdev_conn_find_dead(struct vsockdev *vd,
 
 int vsockdev_conn_make_room(struct vsockdev_conn *conn);
 void vsockdev_conn_uncount(struct vsockdev_conn *conn);
+void vsockdev_conn_forget(struct vsockdev_conn *conn);
 void vsockdev_conn_wake(struct vsockdev_conn *conn);
 void vsockdev_conn_open(struct vsockdev_conn *conn);
 void vsockdev_conn_arm(struct vsockdev_conn *conn, unsigned long timeout);
 void vsockdev_conn_disarm(struct vsockdev_conn *conn);
+void vsockdev_conn_request_event(struct vsockdev_conn *conn);
+
+/* close.c: how it ends */
 void vsockdev_conn_shutdown(struct vsockdev_conn *conn, u32 directions);
 void vsockdev_conn_peer_shutdown(struct vsockdev_conn *conn, u32 directions);
 void vsockdev_conn_stop_tx(struct vsockdev_conn *conn);
 void vsockdev_conn_close(struct vsockdev_conn *conn);
 void vsockdev_conn_settle(struct vsockdev_conn *conn);
-
-void vsockdev_conn_request_event(struct vsockdev_conn *conn);
+void vsockdev_conn_vmo_end(struct vsockdev_conn *conn, int status);
 void vsockdev_conn_end(struct vsockdev_conn *conn, bool send_rst, u32 reason,
 		       int error);
-void vsockdev_conn_end_silently(struct vsockdev_conn *conn, bool send_rst);
-void vsockdev_conn_forget(struct vsockdev_conn *conn);
+void vsockdev_conn_end_silently(struct vsockdev_conn *conn, bool send_rst,
+				int error);
 void vsockdev_conn_event_consumed(struct vsockdev_stream *stream,
 				  struct vsockdev_event_slot *slot);
 

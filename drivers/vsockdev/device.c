@@ -44,7 +44,7 @@ static void config_changed(struct virtio_device *vdev)
 {
 	struct vsockdev *vd = vdev->priv;
 
-	queue_work(vsockdev_wq, &vd->cid_work);
+	queue_work(vsockdev_wq, &vd->event_work);
 }
 
 /**
@@ -102,18 +102,17 @@ static void tx_work(struct work_struct *work)
 {
 	struct vsockdev *vd = container_of(work, struct vsockdev, tx_work);
 	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_TX];
-	struct vsockdev_frame *frame, *next;
 	LIST_HEAD(done);
 	bool enabled;
 
 	spin_lock(&vd->lock);
 	virtqueue_disable_cb(vq);
 	vsockdev_ring_tx_reclaim(&vd->ring, &done);
+	vsockdev_sched_returned(vd, &done);
 	enabled = virtqueue_enable_cb_delayed(vq);
 	vsockdev_sched_unlock(vd);
 
-	list_for_each_entry_safe(frame, next, &done, node)
-		vsockdev_frame_free(frame);
+	vsockdev_frames_free(&done);
 	/* The device returned more meanwhile, and may go on to: let others run */
 	if (!enabled)
 		queue_work(vsockdev_wq, &vd->tx_work);
@@ -128,29 +127,56 @@ static u32 read_cid(struct vsockdev *vd)
 	return cid;
 }
 
-/* Ends every connection without a word to the host, which knows */
-static void reset_conns(struct vsockdev *vd)
+/* Ends every connection; of its events, only completions are left */
+static void drop_conns(struct vsockdev *vd, bool send_rst, int error)
 {
 	struct vsockdev_conn *conn;
 	struct hlist_node *next;
 	int bucket;
 
 	hash_for_each_safe(vd->table, bucket, next, conn, node)
-		if (conn->state != VSOCKDEV_CONN_DEAD)
-			vsockdev_conn_end(conn, false, VSOCKDEV_RST_PEER_RESET,
-					  ECONNRESET);
+		vsockdev_conn_end_silently(conn, send_rst, error);
 }
 
-static void transport_reset(struct vsockdev *vd)
+/*
+ * The other side has forgotten everything, or the rings are about to. What
+ * the owner has not read is moot, and nothing is owed to who was there before.
+ */
+static void reset_begin(struct vsockdev *vd)
+{
+	drop_conns(vd, false, ECONNRESET);
+	vsockdev_sched_clear(vd);
+	vsockdev_event_drop(&vd->reset_event);
+	vd->reset_pending = vd->owner;
+}
+
+/* REQUESTs that come before the owner has acknowledged are kept back */
+static void reset_tell(struct vsockdev *vd, u32 cid)
+{
+	struct vsockdev_event_slot *slot = &vd->reset_event;
+
+	vd->cid = cid;
+	vd->generation++;
+	if (!vd->owner)
+		return;
+	vd->reset_pending = true;
+	slot->record.transport_reset.new_cid = cid;
+	slot->record.transport_reset.generation = vd->generation;
+	vsockdev_stream_release(&vd->stream);
+	vsockdev_event_post(&vd->stream, slot, VSOCKDEV_EVENT_TRANSPORT_RESET);
+	vsockdev_stream_hold(&vd->stream);
+}
+
+/* @asked: the host said so. Without that, a new context id says the same */
+static void transport_reset(struct vsockdev *vd, bool asked)
 {
 	u32 cid = read_cid(vd);
 
 	spin_lock(&vd->lock);
-	WRITE_ONCE(vd->cid, cid);
-	vd->generation++;
-	reset_conns(vd);
-	/* Nor is anything owed to who was there before */
-	vsockdev_sched_clear(vd);
+	if (vd->ready && (asked || cid != vd->cid)) {
+		reset_begin(vd);
+		reset_tell(vd, cid);
+	}
 	vsockdev_sched_unlock(vd);
 }
 
@@ -168,16 +194,7 @@ static void event_work(struct work_struct *work)
 	if (!virtqueue_enable_cb(vq))
 		queue_work(vsockdev_wq, &vd->event_work);
 	virtqueue_kick(vq);
-	if (reset)
-		transport_reset(vd);
-}
-
-static void cid_work(struct work_struct *work)
-{
-	struct vsockdev *vd = container_of(work, struct vsockdev, cid_work);
-
-	if (read_cid(vd) != READ_ONCE(vd->cid))
-		transport_reset(vd);
+	transport_reset(vd, reset);
 }
 
 /**
@@ -224,15 +241,81 @@ int vsockdev_device_check_owner(struct vsockdev *vd, struct file *file)
 	return vd->owner == file ? 0 : -EPERM;
 }
 
-/* Ends every connection and forgets every event */
-static void drop_conns(struct vsockdev *vd, bool send_rst)
+/**
+ * vsockdev_device_is_reset() - tells whether connections are out of the question
+ * @vd: the device
+ *
+ * Context: under the lock.
+ * Return: true between a transport reset and its acknowledgement.
+ */
+bool vsockdev_device_is_reset(const struct vsockdev *vd)
+{
+	lockdep_assert_held(&vd->lock);
+
+	return !vd->ready || vd->reset_pending;
+}
+
+/**
+ * vsockdev_device_check_ready() - tells whether a file may make connections
+ * @vd: the device
+ * @file: the file
+ *
+ * Context: under the lock.
+ * Return: 0, -ENODEV, -EPERM if @file is not the owner, or -ECONNRESET.
+ */
+int vsockdev_device_check_ready(struct vsockdev *vd, struct file *file)
+{
+	int ret = vsockdev_device_check_owner(vd, file);
+
+	if (ret)
+		return ret;
+	return vsockdev_device_is_reset(vd) ? -ECONNRESET : 0;
+}
+
+/**
+ * vsockdev_device_reset_done() - the owner acknowledges a transport reset
+ * @vd: the device
+ * @file: who says so
+ * @generation: which one
+ *
+ * Who knows of the reset without having read its event need not any more.
+ *
+ * Return: 0, -ENODEV, -EPERM, -EALREADY or -ESTALE.
+ */
+int vsockdev_device_reset_done(struct vsockdev *vd, struct file *file,
+			       u64 generation)
+{
+	int ret;
+
+	spin_lock(&vd->lock);
+	ret = vsockdev_device_check_owner(vd, file);
+	if (!ret && !vd->reset_pending)
+		ret = -EALREADY;
+	/* Between freeze and restore the next reset is on its way */
+	if (!ret && (generation != vd->generation || !vd->ready))
+		ret = -ESTALE;
+	if (!ret) {
+		vd->reset_pending = false;
+		vsockdev_event_drop(&vd->reset_event);
+		vsockdev_stream_release(&vd->stream);
+	}
+	spin_unlock(&vd->lock);
+	return ret;
+}
+
+/* Takes away everything that the owner has or could read */
+static void drop_owner(struct vsockdev *vd)
 {
 	struct vsockdev_conn *conn;
 	struct hlist_node *next;
 	int bucket;
 
+	drop_conns(vd, true, ECANCELED);
 	hash_for_each_safe(vd->table, bucket, next, conn, node)
-		vsockdev_conn_end_silently(conn, send_rst);
+		vsockdev_conn_forget(conn);
+	vsockdev_event_drop(&vd->reset_event);
+	vd->reset_pending = false;
+	vd->owner = NULL;
 }
 
 /**
@@ -248,60 +331,56 @@ static void drop_conns(struct vsockdev *vd, bool send_rst)
  */
 int vsockdev_device_stop(struct vsockdev *vd, struct file *file)
 {
-	int ret = 0;
+	int ret;
 
 	spin_lock(&vd->lock);
-	if (vd->owner != file) {
-		ret = vd->gone ? -ENODEV : -EPERM;
-	} else if (vd->gone) {
-		vd->owner = NULL;
-		ret = -ENODEV;
-	} else {
-		drop_conns(vd, true);
-		vd->owner = NULL;
-		vsockdev_stream_close(&vd->stream, -EPERM);
+	ret = vd->gone ? -ENODEV : 0;
+	if (vd->owner == file) {
+		drop_owner(vd);
+		if (!vd->gone)
+			vsockdev_stream_close(&vd->stream, -EPERM);
+	} else if (!ret) {
+		ret = -EPERM;
 	}
 	vsockdev_sched_unlock(vd);
 	return ret;
 }
 
-static int ring_start(struct vsockdev *vd)
+static int ring_prepare(struct vsockdev *vd)
 {
 	vq_callback_t *callbacks[VSOCKDEV_VQ_COUNT] = {
 		[VSOCKDEV_VQ_RX] = rx_interrupt,
 		[VSOCKDEV_VQ_TX] = tx_interrupt,
 		[VSOCKDEV_VQ_EVENT] = event_interrupt,
 	};
+	LIST_HEAD(none);
 	int ret;
 
 	ret = vsockdev_ring_init(&vd->ring, vd->vdev, callbacks);
 	if (ret)
 		return ret;
 	ret = vsockdev_ring_fill(&vd->ring);
-	if (ret) {
-		vsockdev_ring_destroy(&vd->ring);
-		return ret;
-	}
+	if (ret)
+		vsockdev_ring_destroy(&vd->ring, &none);
+	return ret;
+}
+
+static void ring_go(struct vsockdev *vd)
+{
 	virtio_device_ready(vd->vdev);
 	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_EVENT]);
 	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_RX]);
-	return 0;
 }
 
 /*
- * The order is: no new work (nobody who takes the lock touches the rings any
- * more), no notification under way, no interrupt, no work; then the buffers
- * are ours again. Programs that still have the node open, and pumps that wait
- * for a program, go on without the device and keep @vd, not the rings.
+ * After @ready was cleared under the lock, nobody who takes it touches the
+ * rings any more. Then the order is: no notification under way, no interrupt,
+ * no work; then the buffers are ours again. Programs that have the node open,
+ * and pumps that wait for a program, go on without the rings.
  */
 static void ring_stop(struct vsockdev *vd)
 {
-	spin_lock(&vd->lock);
-	vd->gone = true;
-	drop_conns(vd, false);
-	vsockdev_sched_clear(vd);
-	vsockdev_stream_close(&vd->stream, -ENODEV);
-	spin_unlock(&vd->lock);
+	LIST_HEAD(left);
 
 	synchronize_rcu();
 	/* A broken queue gives nothing, and interrupts for it are ignored */
@@ -311,9 +390,30 @@ static void ring_stop(struct vsockdev *vd)
 	cancel_work_sync(&vd->rx_work);
 	cancel_work_sync(&vd->tx_work);
 	cancel_work_sync(&vd->event_work);
-	cancel_work_sync(&vd->cid_work);
 	cancel_delayed_work_sync(&vd->sched.ask_work);
-	vsockdev_ring_destroy(&vd->ring);
+	vsockdev_ring_destroy(&vd->ring, &left);
+	spin_lock(&vd->lock);
+	vsockdev_sched_returned(vd, &left);
+	spin_unlock(&vd->lock);
+	vsockdev_frames_free(&left);
+}
+
+/* For good: whoever asks from now on gets ENODEV */
+static void device_gone(struct vsockdev *vd)
+{
+	bool was_ready;
+
+	spin_lock(&vd->lock);
+	was_ready = vd->ready;
+	vd->ready = false;
+	vd->gone = true;
+	drop_conns(vd, false, ENODEV);
+	vsockdev_sched_clear(vd);
+	vsockdev_event_drop(&vd->reset_event);
+	vsockdev_stream_close(&vd->stream, -ENODEV);
+	spin_unlock(&vd->lock);
+	if (was_ready)
+		ring_stop(vd);
 }
 
 static void device_init(struct vsockdev *vd, struct virtio_device *vdev)
@@ -325,11 +425,11 @@ static void device_init(struct vsockdev *vd, struct virtio_device *vdev)
 	vd->hash_seed = get_random_u32();
 	vsockdev_stream_init(&vd->stream, &vd->lock,
 			     vsockdev_conn_event_consumed);
+	vsockdev_event_init(&vd->reset_event);
 	vsockdev_sched_init(vd);
 	INIT_WORK(&vd->rx_work, rx_work);
 	INIT_WORK(&vd->tx_work, tx_work);
 	INIT_WORK(&vd->event_work, event_work);
-	INIT_WORK(&vd->cid_work, cid_work);
 	vd->cid = read_cid(vd);
 	vd->features = vdev->features;
 }
@@ -343,16 +443,18 @@ static int device_probe(struct virtio_device *vdev)
 	if (IS_ERR(vd))
 		return PTR_ERR(vd);
 	device_init(vd, vdev);
-	ret = ring_start(vd);
+	ret = ring_prepare(vd);
 	if (ret)
 		goto err_put;
+	vd->ready = true;
+	ring_go(vd);
 	ret = vsockdev_chardev_add(vd, &vdev->dev);
 	if (ret)
-		goto err_stop;
+		goto err_gone;
 	return 0;
 
-err_stop:
-	ring_stop(vd);
+err_gone:
+	device_gone(vd);
 err_put:
 	put_device(&vd->dev);
 	return ret;
@@ -363,9 +465,46 @@ static void device_remove(struct virtio_device *vdev)
 	struct vsockdev *vd = vdev->priv;
 
 	vsockdev_chardev_del(vd);
-	ring_stop(vd);
+	device_gone(vd);
 	put_device(&vd->dev);
 }
+
+#ifdef CONFIG_PM_SLEEP
+/* The host will not know any of our connections when we wake up */
+static int device_freeze(struct virtio_device *vdev)
+{
+	struct vsockdev *vd = vdev->priv;
+	bool was_ready;
+
+	spin_lock(&vd->lock);
+	was_ready = vd->ready;
+	vd->ready = false;
+	reset_begin(vd);
+	spin_unlock(&vd->lock);
+	if (was_ready)
+		ring_stop(vd);
+	return 0;
+}
+
+static int device_restore(struct virtio_device *vdev)
+{
+	struct vsockdev *vd = vdev->priv;
+	int ret = ring_prepare(vd);
+	u32 cid;
+
+	if (ret) {
+		device_gone(vd);
+		return ret;
+	}
+	cid = read_cid(vd);
+	spin_lock(&vd->lock);
+	vd->ready = true;
+	reset_tell(vd, cid);
+	spin_unlock(&vd->lock);
+	ring_go(vd);
+	return 0;
+}
+#endif
 
 static const struct virtio_device_id id_table[] = {
 	{ VIRTIO_ID_VSOCK, VIRTIO_DEV_ANY_ID },
@@ -380,6 +519,10 @@ static struct virtio_driver vsockdev_driver = {
 	.probe = device_probe,
 	.remove = device_remove,
 	.config_changed = config_changed,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = device_freeze,
+	.restore = device_restore,
+#endif
 };
 
 /**

@@ -68,10 +68,14 @@ struct vsockdev_stats {
  * @lock: see below
  * @owner: the file that issued START, not a reference: its release resets it
  * @options: what the owner asked for, defaults filled in
- * @gone: the device was removed: rings and @vdev must not be touched
+ * @gone: the device was removed, for good
+ * @ready: the rings may be used. They may not once the device is gone, nor
+ *	between freeze and restore
  * @cid: the guest's context id
  * @features: virtio feature bits agreed on
  * @generation: counts transport resets
+ * @reset_pending: the owner has not acknowledged the last one
+ * @reset_event: the owner's TRANSPORT_RESET
  * @last_id: last connection id that was given out
  * @backlog: connections in state PENDING
  * @conns: connections that count against the limit
@@ -83,8 +87,7 @@ struct vsockdev_stats {
  * @hash_seed: keeps the host from choosing addresses that share a bucket
  * @rx_work: takes packets from the RX queue
  * @tx_work: takes back what was sent, and sends what waits
- * @event_work: takes transport events
- * @cid_work: reads the context id again
+ * @event_work: takes transport events, and notes a new context id
  *
  * @lock guards @owner to @sched, the TX queue, and of each connection what
  * its struct says. It is taken in process context only (interrupts and socket
@@ -102,9 +105,12 @@ struct vsockdev {
 	struct file *owner;
 	struct vsockdev_start options;
 	bool gone;
+	bool ready;
 	u32 cid;
 	u64 features;
 	u64 generation;
+	bool reset_pending;
+	struct vsockdev_event_slot reset_event;
 	u64 last_id;
 	u32 backlog;
 	u32 conns;
@@ -118,7 +124,6 @@ struct vsockdev {
 	struct work_struct rx_work;
 	struct work_struct tx_work;
 	struct work_struct event_work;
-	struct work_struct cid_work;
 };
 
 /* sched.c: ends each critical section that may have given it something to do */
@@ -127,6 +132,10 @@ void vsockdev_sched_unlock(struct vsockdev *vd) __releases(&vd->lock);
 int vsockdev_device_start(struct vsockdev *vd, struct file *file,
 			  const struct vsockdev_start *start);
 int vsockdev_device_check_owner(struct vsockdev *vd, struct file *file);
+bool vsockdev_device_is_reset(const struct vsockdev *vd);
+int vsockdev_device_check_ready(struct vsockdev *vd, struct file *file);
+int vsockdev_device_reset_done(struct vsockdev *vd, struct file *file,
+			       u64 generation);
 int vsockdev_device_stop(struct vsockdev *vd, struct file *file);
 void vsockdev_device_resume_rx(struct vsockdev *vd);
 

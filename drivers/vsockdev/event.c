@@ -32,6 +32,7 @@ void vsockdev_stream_init(struct vsockdev_stream *stream, spinlock_t *lock,
 {
 	stream->lock = lock;
 	INIT_LIST_HEAD(&stream->pending);
+	INIT_LIST_HEAD(&stream->held);
 	init_waitqueue_head(&stream->wait);
 	stream->record_size = VSOCKDEV_EVENT_SIZE_MIN;
 	stream->closed = -EPERM;
@@ -48,7 +49,9 @@ void vsockdev_stream_open(struct vsockdev_stream *stream, u32 record_size)
 {
 	lockdep_assert_held(stream->lock);
 	WARN_ON_ONCE(!list_empty(&stream->pending));
+	WARN_ON_ONCE(!list_empty(&stream->held));
 
+	stream->holding = false;
 	stream->record_size = record_size;
 	stream->closed = 0;
 }
@@ -67,6 +70,32 @@ void vsockdev_stream_close(struct vsockdev_stream *stream, int error)
 		stream->epoch++;
 	stream->closed = error;
 	wake_up_interruptible_all(&stream->wait);
+}
+
+/**
+ * vsockdev_stream_hold() - keep back what is posted from now on
+ * @stream: the stream
+ */
+void vsockdev_stream_hold(struct vsockdev_stream *stream)
+{
+	lockdep_assert_held(stream->lock);
+
+	stream->holding = true;
+}
+
+/**
+ * vsockdev_stream_release() - let readers see what was kept back
+ * @stream: the stream, holding or not
+ */
+void vsockdev_stream_release(struct vsockdev_stream *stream)
+{
+	lockdep_assert_held(stream->lock);
+
+	stream->holding = false;
+	if (list_empty(&stream->held))
+		return;
+	list_splice_tail_init(&stream->held, &stream->pending);
+	wake_up_interruptible_poll(&stream->wait, EPOLLIN | EPOLLRDNORM);
 }
 
 /**
@@ -107,6 +136,10 @@ void vsockdev_event_post(struct vsockdev_stream *stream,
 	slot->record.seq = ++stream->seq;
 	slot->record.time_ns = ktime_get_ns();
 	slot->seen = false;
+	if (stream->holding) {
+		list_add_tail(&slot->node, &stream->held);
+		return;
+	}
 	list_add_tail(&slot->node, &stream->pending);
 	wake_up_interruptible_poll(&stream->wait, EPOLLIN | EPOLLRDNORM);
 }

@@ -36,6 +36,8 @@ struct vsockdev_event_slot {
  * struct vsockdev_stream - unread events in the order of their occurrence
  * @lock: the device's lock; guards all that follows except @read_mutex
  * @pending: slots
+ * @held: slots that nobody may see yet
+ * @holding: what is posted goes to @held
  * @wait: readers and pollers
  * @seq: of the last event
  * @epoch: counts the owners, so that a reader notices when its time is over
@@ -49,6 +51,8 @@ struct vsockdev_stream {
 	/* The device's: guards all fields but read_mutex */
 	spinlock_t *lock;
 	struct list_head pending;
+	struct list_head held;
+	bool holding;
 	wait_queue_head_t wait;
 	u64 seq;
 	u32 epoch;
@@ -65,6 +69,8 @@ void vsockdev_stream_init(struct vsockdev_stream *stream, spinlock_t *lock,
 					   struct vsockdev_event_slot *slot));
 void vsockdev_stream_open(struct vsockdev_stream *stream, u32 record_size);
 void vsockdev_stream_close(struct vsockdev_stream *stream, int error);
+void vsockdev_stream_hold(struct vsockdev_stream *stream);
+void vsockdev_stream_release(struct vsockdev_stream *stream);
 
 void vsockdev_event_init(struct vsockdev_event_slot *slot);
 bool vsockdev_event_pending(const struct vsockdev_event_slot *slot);

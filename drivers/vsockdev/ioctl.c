@@ -64,9 +64,9 @@ static const struct call calls[] = {
 		CALL(vsockdev_call_send_shutdown, vsockdev_send_shutdown, 32),
 		.flags = VSOCKDEV_SHUTDOWN_RECEIVE | VSOCKDEV_SHUTDOWN_SEND },
 	[VSOCKDEV_NR_SEND_VMO] = {
-		CALL(vsockdev_call_not_yet, vsockdev_send_vmo, 48) },
+		CALL(vsockdev_call_send_vmo, vsockdev_send_vmo, 48) },
 	[VSOCKDEV_NR_RESET_DONE] = {
-		CALL(vsockdev_call_not_yet, vsockdev_reset_done, 16) },
+		CALL(vsockdev_call_reset_done, vsockdev_reset_done, 16) },
 	[VSOCKDEV_NR_GET_CID] = {
 		CALL(vsockdev_call_get_cid, vsockdev_get_cid, 16),
 		.writes = true, .anyone = true },

@@ -78,7 +78,7 @@ static bool take_credit(struct vsockdev_conn *conn,
 /* A new connection: may the host have one? */
 static bool may_request(struct vsockdev *vd, const struct vsockdev_hdr *hdr)
 {
-	return vd->owner && !vd->gone && hdr->type == VSOCKDEV_TYPE_STREAM &&
+	return vd->owner && vd->ready && hdr->type == VSOCKDEV_TYPE_STREAM &&
 	       vd->backlog < vd->options.backlog &&
 	       vd->conns < vd->options.max_conns;
 }
@@ -98,6 +98,7 @@ static void receive_request(struct vsockdev *vd,
 {
 	struct vsockdev_conn *conn = NULL;
 	struct vsockdev_addr addr;
+	u64 generation = vd->generation;
 	u32 epoch = vd->stream.epoch;
 
 	addr_from_header(&addr, hdr);
@@ -107,9 +108,12 @@ static void receive_request(struct vsockdev *vd,
 					   vsockdev_pump_work);
 		spin_lock(&vd->lock);
 	}
-	/* Meanwhile another owner may have come, or this one took the address */
+	/*
+	 * Meanwhile another owner may have come, or another host, or this
+	 * owner took the address.
+	 */
 	if (conn && may_request(vd, hdr) && vd->stream.epoch == epoch &&
-	    !vsockdev_conn_find(vd, &addr)) {
+	    vd->generation == generation && !vsockdev_conn_find(vd, &addr)) {
 		publish_request(vd, conn, hdr);
 		return;
 	}

@@ -22,8 +22,10 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "blob.h"
 #include "conn.h"
 #include "device.h"
+#include "frame.h"
 #include "pump.h"
 #include "sock.h"
 
@@ -38,7 +40,7 @@
 #define CHUNK_SMALL	(SZ_4K - sizeof(struct vsockdev_chunk))
 
 /* How much may be staged now of @pending bytes */
-static u32 tx_allowance(struct vsockdev_conn *conn, size_t pending)
+static u32 tx_allowance(struct vsockdev_conn *conn, u64 pending)
 {
 	u32 space;
 
@@ -59,7 +61,7 @@ static u32 tx_allowance(struct vsockdev_conn *conn, size_t pending)
 	}
 	space = min(space - conn->tx_staged,
 		    vsockdev_credit_tx_packet(&conn->credit));
-	space = min_t(size_t, space, pending);
+	space = min_t(u64, space, pending);
 	if (vsockdev_credit_tx_should_wait(&conn->credit, space) &&
 	    !conn->tx_small_pass) {
 		vsockdev_sched_block(conn);
@@ -105,6 +107,35 @@ static void split_frame(struct vsockdev_conn *conn)
 		vsockdev_frame_free(head);
 }
 
+/*
+ * Moves up to @len bytes of a SEND_VMO into the scheduler, unless something
+ * has ended it meanwhile.
+ */
+static bool send_vmo(struct vsockdev_conn *conn, u32 len)
+{
+	struct vsockdev *vd = conn->vd;
+	struct vsockdev_frame *frame;
+	bool staged = false;
+
+	frame = vsockdev_blob_read(conn->blob, len,
+				   READ_ONCE(vd->ring.tx_runs));
+	spin_lock(&vd->lock);
+	if (IS_ERR(frame)) {
+		vsockdev_conn_vmo_end(conn, -PTR_ERR(frame));
+		local_error(conn, PTR_ERR(frame));
+		frame = NULL;
+	} else if (conn->vmo_active) {
+		conn->vmo_left -= frame->len;
+		vsockdev_sched_own(conn, frame);
+		vsockdev_sched_stage(conn, frame);
+		staged = true;
+	}
+	vsockdev_sched_unlock(vd);
+	if (frame && !staged)
+		vsockdev_frame_free(frame);
+	return staged;
+}
+
 /* Moves up to @len bytes from the socket into the scheduler */
 static bool send_some(struct vsockdev_conn *conn, u32 len)
 {
@@ -133,36 +164,62 @@ static bool send_some(struct vsockdev_conn *conn, u32 len)
 	return len;
 }
 
+/**
+ * struct tx_plan - what to send next
+ * @stopped: nothing any more
+ * @vmo: of a SEND_VMO, which goes ahead of what the program wrote
+ * @len: bytes at most, 0 for nothing now
+ * @done: this range is staged, or given up: to be closed
+ */
+struct tx_plan {
+	bool stopped;
+	bool vmo;
+	u32 len;
+	struct vsockdev_blob *done;
+};
+
+static struct tx_plan plan_tx(struct vsockdev_conn *conn, size_t pending)
+{
+	struct vsockdev *vd = conn->vd;
+	struct tx_plan plan = {};
+
+	spin_lock(&vd->lock);
+	plan.stopped = conn->tx_stopped || conn->state == VSOCKDEV_CONN_DEAD;
+	plan.vmo = conn->vmo_left;
+	if (!plan.vmo)
+		swap(plan.done, conn->blob);
+	if (plan.vmo || pending)
+		plan.len = tx_allowance(conn, plan.vmo ? conn->vmo_left :
+							 pending);
+	vsockdev_sched_unlock(vd);
+	return plan;
+}
+
 /*
  * Program to host. Returns true if there is more to do at once. @pending is
  * what the program wrote and is neither sent nor staged.
  */
 static bool transmit(struct vsockdev_conn *conn, size_t *pending)
 {
-	struct vsockdev *vd = conn->vd;
 	int budget = BATCH;
-	bool stopped;
-	u32 len;
+	struct tx_plan plan;
 
 	for (;;) {
 		*pending = vsockdev_sock_pending(conn->sock);
-		if (!*pending)
-			return false;
-		spin_lock(&vd->lock);
-		stopped = conn->tx_stopped ||
-			  conn->state == VSOCKDEV_CONN_DEAD;
-		len = tx_allowance(conn, *pending);
-		vsockdev_sched_unlock(vd);
-		if (stopped) {
+		plan = plan_tx(conn, *pending);
+		if (plan.done)
+			vsockdev_blob_close(plan.done);
+		if (plan.stopped) {
 			vsockdev_sock_discard(conn->sock);
 			*pending = 0;
 			return vsockdev_sock_pending(conn->sock);
 		}
-		if (!len)
+		if (!plan.len)
 			return false;
 		if (!budget--)
 			return true;
-		if (!send_some(conn, len)) {
+		if (!(plan.vmo ? send_vmo(conn, plan.len) :
+				 send_some(conn, plan.len))) {
 			*pending = vsockdev_sock_pending(conn->sock);
 			return false;
 		}
@@ -283,7 +340,7 @@ static void note_ends(struct vsockdev_conn *conn, u32 ends, size_t pending)
 	}
 	if (ends & VSOCKDEV_SOCK_READS_OVER)
 		conn->rx_discard = true;
-	if ((ends & VSOCKDEV_SOCK_WRITES_OVER) && !pending)
+	if ((ends & VSOCKDEV_SOCK_WRITES_OVER) && !pending && !conn->vmo_left)
 		conn->tx_ended = true;
 }
 
@@ -371,16 +428,21 @@ static bool is_finished(struct vsockdev_conn *conn)
 static void finish(struct vsockdev_conn *conn)
 {
 	struct vsockdev_sock *vs = conn->sock;
+	struct vsockdev_blob *blob = NULL;
 	bool finished, cut_off;
 
 	spin_lock(&conn->vd->lock);
 	finished = is_finished(conn);
 	cut_off = !conn->rx_ended;
-	if (finished)
+	if (finished) {
 		vsockdev_conn_disarm(conn);
+		swap(blob, conn->blob);
+	}
 	spin_unlock(&conn->vd->lock);
 	if (!finished)
 		return;
+	if (blob)
+		vsockdev_blob_close(blob);
 	if (cut_off)
 		vsockdev_sock_abort(vs);
 	/* To close a socket with bytes unread would be an abort, too */

@@ -10,9 +10,10 @@
  * RESPONSE and no RST can ever fail for lack of memory.
  */
 #include <linux/gfp.h>
-#include <linux/overflow.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include "compat.h"
 #include "ring.h"
@@ -60,9 +61,22 @@ static int ring_alloc_control(struct vsockdev_ring *ring)
 	return 0;
 }
 
+/*
+ * There are devices that take a header and one piece of payload, and leak
+ * anything longer. Those that offer indirect descriptors are not among them.
+ */
+static u32 tx_runs(struct vsockdev_ring *ring, struct virtio_device *vdev)
+{
+	u32 size = virtqueue_get_vring_size(ring->vqs[VSOCKDEV_VQ_TX]);
+
+	if (!virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC))
+		return 1;
+	return clamp_t(u32, size / 4, 1, VSOCKDEV_PAGES_MAX);
+}
+
 /**
  * vsockdev_ring_init() - find the virtqueues
- * @ring: to be set up, zeroed
+ * @ring: to be set up, zeroed or destroyed before
  * @vdev: the device
  * @callbacks: called in interrupt context when a queue has used buffers
  *
@@ -83,12 +97,14 @@ int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,
 				       callbacks, names);
 	if (ret)
 		return ret;
+	ring->tx_runs = tx_runs(ring, vdev);
 	ring->events = kcalloc(VSOCKDEV_EVENT_BUFS, sizeof(*ring->events),
 			       GFP_KERNEL);
 	ret = ring->events ? ring_alloc_control(ring) : -ENOMEM;
 	if (ret) {
 		kfree(ring->events);
 		vdev->config->del_vqs(vdev);
+		memset(ring, 0, sizeof(*ring));
 	}
 	return ret;
 }
@@ -139,69 +155,29 @@ int vsockdev_ring_fill(struct vsockdev_ring *ring)
 
 /**
  * vsockdev_ring_destroy() - take every buffer back and free the queues
- * @ring: the ring
+ * @ring: the ring; may be set up again
+ * @left: data frames that the device did not send are added here
  *
  * Context: after the device was reset, with nobody else using the ring.
  */
-void vsockdev_ring_destroy(struct vsockdev_ring *ring)
+void vsockdev_ring_destroy(struct vsockdev_ring *ring, struct list_head *left)
 {
 	struct virtqueue *rx = ring->vqs[VSOCKDEV_VQ_RX];
 	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
+	struct vsockdev_frame *frame;
 	void *buffer;
 
 	while ((buffer = virtqueue_detach_unused_buf(rx)))
 		free_rx_buffer(buffer);
-	while ((buffer = virtqueue_detach_unused_buf(tx)))
-		vsockdev_frame_free(buffer);
+	while ((frame = virtqueue_detach_unused_buf(tx)))
+		if (!frame->control)
+			list_add(&frame->node, left);
 	while (virtqueue_detach_unused_buf(ring->vqs[VSOCKDEV_VQ_EVENT]))
 		;
 	rx->vdev->config->del_vqs(rx->vdev);
 	kfree(ring->tx_control);
 	kfree(ring->events);
-}
-
-/**
- * vsockdev_frame_alloc() - memory for a packet
- * @len: payload that there should be room for
- * @gfp: how to allocate
- *
- * A large frame is one piece of physical memory, which may be hard to find.
- * Then a smaller one is returned: @room of the frame says how much fits.
- *
- * Return: the frame, or NULL if not even a page could be had.
- */
-struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp)
-{
-	struct vsockdev_frame *frame;
-	u32 room = min_t(u32, len, VSOCKDEV_PAYLOAD_MAX -
-				   sizeof(struct vsockdev_frame));
-	gfp_t flags = gfp | __GFP_NORETRY | __GFP_NOWARN;
-
-	for (;;) {
-		if (room <= PAGE_SIZE)
-			flags = gfp | __GFP_NOWARN;
-		frame = kmalloc(struct_size(frame, data,
-					    VSOCKDEV_HDR_LEN + room), flags);
-		if (frame || room <= PAGE_SIZE)
-			break;
-		room /= 2;
-	}
-	if (frame) {
-		frame->control = false;
-		frame->room = room;
-		frame->len = 0;
-	}
-	return frame;
-}
-
-/**
- * vsockdev_frame_free() - free a frame that is in no list
- * @frame: from vsockdev_frame_alloc(); one of the ring's own is left alone
- */
-void vsockdev_frame_free(struct vsockdev_frame *frame)
-{
-	if (!frame->control)
-		kfree(frame);
+	memset(ring, 0, sizeof(*ring));
 }
 
 /**
@@ -238,14 +214,16 @@ bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring)
  *
  * Context: serialized by the caller; does not sleep. The device is told when
  * the caller kicks the queue.
- * Return: 0, or an errno if the queue is broken: the frame is still the
- * caller's then.
+ * Return: 0, or an errno if the queue is broken, or has no room for a frame of
+ * so many pieces now: the frame is still the caller's then.
  */
 int vsockdev_ring_send(struct vsockdev_ring *ring,
 		       const struct vsockdev_hdr *hdr,
 		       struct vsockdev_frame *frame)
 {
+	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 	struct vsockdev_frame *sent = frame;
+	struct vsockdev_pages *pages;
 	struct scatterlist sg;
 	int ret;
 
@@ -253,9 +231,16 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 		sent = list_first_entry(&ring->tx_free, struct vsockdev_frame,
 					node);
 	vsockdev_wire_encode(sent->data, hdr);
-	sg_init_one(&sg, sent->data, VSOCKDEV_HDR_LEN + hdr->len);
-	ret = virtqueue_add_outbuf(ring->vqs[VSOCKDEV_VQ_TX], &sg, 1, sent,
-				   GFP_ATOMIC);
+	pages = sent->pages;
+	if (pages) {
+		sg_set_buf(&pages->sg[0], sent->data, VSOCKDEV_HDR_LEN);
+		sg_mark_end(&pages->sg[pages->sg_count - 1]);
+		ret = virtqueue_add_outbuf(tx, pages->sg, pages->sg_count, sent,
+					   GFP_ATOMIC);
+	} else {
+		sg_init_one(&sg, sent->data, VSOCKDEV_HDR_LEN + hdr->len);
+		ret = virtqueue_add_outbuf(tx, &sg, 1, sent, GFP_ATOMIC);
+	}
 	if (ret)
 		return ret;
 	if (!frame)

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 #include <linux/virtio.h>
 
-#include "wire.h"
+#include "frame.h"
 
 /**
  * enum vsockdev_vq - virtqueues in the order of virtio 1.2, 5.10.2
@@ -26,29 +26,9 @@ enum vsockdev_vq {
 	VSOCKDEV_VQ_COUNT,
 };
 
-/* Header and payload of one packet: what every known device takes at once */
-#define VSOCKDEV_FRAME_MAX	65536
-#define VSOCKDEV_PAYLOAD_MAX	(VSOCKDEV_FRAME_MAX - VSOCKDEV_HDR_LEN)
-
 #define VSOCKDEV_RX_SIZE	SZ_32K
 #define VSOCKDEV_RX_MAX		128
 #define VSOCKDEV_EVENT_BUFS	8
-
-/**
- * struct vsockdev_frame - a packet to be sent
- * @node: for whoever holds the frame before and after the ring does
- * @control: belongs to the ring, not to the heap
- * @room: largest payload that fits @data
- * @len: payload
- * @data: header and payload, one piece of memory for the device
- */
-struct vsockdev_frame {
-	struct list_head node;
-	bool control;
-	u32 room;
-	u32 len;
-	u8 data[] __aligned(8);
-};
 
 /**
  * struct vsockdev_ring - the virtqueues of one device and their buffers
@@ -56,6 +36,7 @@ struct vsockdev_frame {
  * @tx_free: control frames that are not in the ring
  * @tx_control: memory of all control frames
  * @tx_bytes: payload in the ring
+ * @tx_runs: pieces of memory that the payload of a packet may consist of
  * @rx_posted: buffers that the device may fill
  * @events: memory of all buffers of the event queue
  *
@@ -67,6 +48,7 @@ struct vsockdev_ring {
 	struct list_head tx_free;
 	void *tx_control;
 	u32 tx_bytes;
+	u32 tx_runs;
 	u32 rx_posted;
 	struct virtio_vsock_event *events;
 };
@@ -74,10 +56,7 @@ struct vsockdev_ring {
 int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,
 		       vq_callback_t *callbacks[VSOCKDEV_VQ_COUNT]);
 int vsockdev_ring_fill(struct vsockdev_ring *ring);
-void vsockdev_ring_destroy(struct vsockdev_ring *ring);
-
-struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp);
-void vsockdev_frame_free(struct vsockdev_frame *frame);
+void vsockdev_ring_destroy(struct vsockdev_ring *ring, struct list_head *left);
 
 bool vsockdev_ring_tx_room(const struct vsockdev_ring *ring);
 bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring);

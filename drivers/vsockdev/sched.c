@@ -137,7 +137,7 @@ void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets)
 
 	lockdep_assert_held(&vd->lock);
 
-	if (vd->gone)
+	if (!vd->ready)
 		return;
 	conn->control |= packets;
 	if (list_empty(&conn->control_node)) {
@@ -164,13 +164,13 @@ void vsockdev_sched_forget(struct vsockdev_conn *conn)
 
 /**
  * vsockdev_sched_clear() - send no reply and no control packet
- * @vd: the device, which is gone or was reset
+ * @vd: the device, whose host is gone or was reset
  */
 void vsockdev_sched_clear(struct vsockdev *vd)
 {
 	struct vsockdev_conn *conn, *next;
 
-	if (!vsockdev_sched_reply_room(vd) && !vd->gone)
+	if (!vsockdev_sched_reply_room(vd) && vd->ready)
 		vsockdev_device_resume_rx(vd);
 	vd->sched.reply_count = 0;
 
@@ -256,6 +256,34 @@ void vsockdev_sched_stage(struct vsockdev_conn *conn,
 }
 
 /**
+ * vsockdev_sched_own() - a frame is part of a SEND_VMO
+ * @conn: the connection
+ * @frame: not staged yet
+ */
+void vsockdev_sched_own(struct vsockdev_conn *conn,
+			struct vsockdev_frame *frame)
+{
+	lockdep_assert_held(&conn->vd->lock);
+
+	vsockdev_conn_get(conn);
+	frame->owner = conn;
+	conn->vmo_frames++;
+}
+
+/* A frame was sent, or never will be */
+static void disown(struct vsockdev_frame *frame)
+{
+	struct vsockdev_conn *conn = frame->owner;
+
+	if (!conn)
+		return;
+	frame->owner = NULL;
+	if (!--conn->vmo_frames && !conn->vmo_left)
+		vsockdev_conn_vmo_end(conn, 0);
+	vsockdev_conn_put(conn);
+}
+
+/**
  * vsockdev_sched_split() - cut the first frame to what the peer has room for
  * @conn: the connection
  * @head: an empty frame, for the part that can be sent now
@@ -268,7 +296,6 @@ bool vsockdev_sched_split(struct vsockdev_conn *conn,
 {
 	u32 space = vsockdev_credit_tx_space(&conn->credit);
 	struct vsockdev_frame *frame;
-	u8 *payload;
 
 	lockdep_assert_held(&conn->vd->lock);
 
@@ -279,10 +306,9 @@ bool vsockdev_sched_split(struct vsockdev_conn *conn,
 		vsockdev_sched_unblock(conn);
 		return false;
 	}
-	payload = frame->data + VSOCKDEV_HDR_LEN;
-	memcpy(head->data + VSOCKDEV_HDR_LEN, payload, head->len);
-	frame->len -= head->len;
-	memmove(payload, payload + head->len, frame->len);
+	vsockdev_frame_split(frame, head);
+	if (frame->owner)
+		vsockdev_sched_own(conn, head);
 	list_add(&head->node, &conn->tx_frames);
 	conn->tx_frame_count++;
 	activate(conn);
@@ -310,8 +336,26 @@ void vsockdev_sched_drop_data(struct vsockdev_conn *conn)
 
 	list_for_each_entry_safe(frame, next, &conn->tx_frames, node) {
 		unstage(conn, frame);
+		disown(frame);
 		vsockdev_frame_free(frame);
 	}
+}
+
+/**
+ * vsockdev_sched_returned() - the device returned frames
+ * @vd: the device
+ * @frames: the caller frees them
+ *
+ * A SEND_VMO is complete when the device has returned all of it.
+ */
+void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames)
+{
+	struct vsockdev_frame *frame;
+
+	lockdep_assert_held(&vd->lock);
+
+	list_for_each_entry(frame, frames, node)
+		disown(frame);
 }
 
 static void frame_sent(struct vsockdev_conn *conn)
@@ -361,9 +405,11 @@ static bool run_data(struct vsockdev *vd)
 		window_shrank(conn);
 		return true;
 	}
-	if (!send_conn_packet(conn, VIRTIO_VSOCK_OP_RW, 0, frame))
+	if (!send_conn_packet(conn, VIRTIO_VSOCK_OP_RW, frame->flags, frame))
 		return false;
 	unstage(conn, frame);
+	if (frame->owner)
+		conn->vmo_bytes += len;
 	conn->tx_deficit -= len;
 	conn->bytes_sent += len;
 	vsockdev_credit_tx(&conn->credit, len);
@@ -379,7 +425,7 @@ static bool run(struct vsockdev *vd)
 
 	lockdep_assert_held(&vd->lock);
 
-	if (vd->gone)
+	if (!vd->ready)
 		return false;
 	/* Sending data can make a control packet due, so go round */
 	do {
@@ -398,9 +444,8 @@ static bool run(struct vsockdev *vd)
  * vsockdev_sched_unlock() - fill the TX queue, unlock, notify the device
  * @vd: the device, locked
  *
- * A notification can take long, so it is made without the lock. Removal
- * waits for an RCU grace period between marking the device as gone and
- * freeing its queues.
+ * A notification can take long, so it is made without the lock. Whoever frees
+ * the queues waits for an RCU grace period after marking them as not ready.
  */
 void vsockdev_sched_unlock(struct vsockdev *vd)
 	__releases(&vd->lock)
@@ -450,7 +495,7 @@ void vsockdev_sched_block(struct vsockdev_conn *conn)
 
 	lockdep_assert_held(&vd->lock);
 
-	if (!list_empty(&conn->blocked_node) || vd->gone)
+	if (!list_empty(&conn->blocked_node) || !vd->ready)
 		return;
 	list_add_tail(&conn->blocked_node, &vd->sched.blocked);
 	if (!conn->ask_delay)
@@ -496,7 +541,7 @@ static void ask_for_credit(struct work_struct *work)
 			ask_again(conn);
 		delay = min(delay, conn->ask_delay);
 	}
-	if (!list_empty(&vd->sched.blocked) && !vd->gone)
+	if (!list_empty(&vd->sched.blocked) && vd->ready)
 		schedule_asking(vd, delay);
 	vsockdev_sched_unlock(vd);
 }

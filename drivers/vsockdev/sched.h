@@ -59,6 +59,9 @@ void vsockdev_sched_reply(struct vsockdev *vd,
 void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets);
 void vsockdev_sched_stage(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *frame);
+void vsockdev_sched_own(struct vsockdev_conn *conn,
+			struct vsockdev_frame *frame);
+void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames);
 bool vsockdev_sched_split(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *head);
 void vsockdev_sched_drop_data(struct vsockdev_conn *conn);

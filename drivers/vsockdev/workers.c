@@ -10,8 +10,11 @@
  * taken and stay until the module goes.
  */
 #include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 
 #include "workers.h"
 
@@ -83,6 +86,22 @@ void vsockdev_worker_put(int place)
 struct workqueue_struct *vsockdev_worker_wq(int place)
 {
 	return READ_ONCE(pump_queues[place / PLACES_PER_QUEUE]);
+}
+
+/**
+ * vsockdev_worker_fput() - give a program's file back
+ * @file: the file
+ *
+ * The last reference may be ours, and closing takes as long then as the file,
+ * or the SO_LINGER of a socket, says. A worker that leaves that to others
+ * leaves it to one worker for the whole system, so it closes the file itself.
+ */
+void vsockdev_worker_fput(struct file *file)
+{
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(file);
+	else
+		fput(file);
 }
 
 /**

@@ -10,9 +10,12 @@
 /* For what never waits for a program */
 extern struct workqueue_struct *vsockdev_wq;
 
+struct file;
+
 int vsockdev_worker_get(void);
 void vsockdev_worker_put(int place);
 struct workqueue_struct *vsockdev_worker_wq(int place);
+void vsockdev_worker_fput(struct file *file);
 
 int vsockdev_workers_init(void);
 void vsockdev_workers_exit(void);

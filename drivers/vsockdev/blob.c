@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - a range of a file, to be sent without a copy
+ *
+ * DOC: The pages of the range are looked up in the page cache as their turn
+ * comes, never more of them than one packet takes, and go out with a reference
+ * for each. So a range of any size costs little, and a file that somebody
+ * truncates meanwhile is noticed: the pages that are under way stay, the next
+ * one is missing.
+ *
+ * Nothing is allocated for the holes of a memfd; they go out from the zero
+ * page. Other files fill their holes themselves when they are read.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "blob.h"
+#include "compat.h"
+#include "frame.h"
+#include "workers.h"
+
+typedef struct page *get_page_t(struct file *file, pgoff_t index);
+
+/**
+ * struct vsockdev_blob - a range of a file
+ * @file: the file, a reference
+ * @get_page: how to look up its pages: returns a reference, NULL for a hole,
+ *	or an ERR_PTR(); may sleep
+ * @pos: the next byte
+ * @end: the byte after the last one
+ */
+struct vsockdev_blob {
+	struct file *file;
+	get_page_t *get_page;
+	loff_t pos;
+	loff_t end;
+};
+
+/* memfd and tmpfs. What is swapped out comes back, what is not there does not */
+static struct page *get_shmem_page(struct file *file, pgoff_t index)
+{
+	struct address_space *mapping = file->f_mapping;
+
+	if (!xa_load(&mapping->i_pages, index))
+		return NULL;
+	return shmem_read_mapping_page_gfp(mapping, index,
+					   mapping_gfp_mask(mapping));
+}
+
+/* Huge pages are never swapped out: those that are not there are holes */
+static struct page *get_huge_page(struct file *file, pgoff_t index)
+{
+	u32 order = huge_page_order(hstate_inode(file_inode(file)));
+	struct folio *folio;
+
+	folio = vsockdev_compat_hugetlb_folio(file->f_mapping, index, order);
+	if (!folio)
+		return NULL;
+	return folio_page(folio, index & (BIT(order) - 1));
+}
+
+static struct page *get_file_page(struct file *file, pgoff_t index)
+{
+	struct folio *folio = read_mapping_folio(file->f_mapping, index, file);
+
+	if (IS_ERR(folio))
+		return ERR_CAST(folio);
+	return folio_file_page(folio, index);
+}
+
+static get_page_t *page_getter(struct file *file)
+{
+	struct inode *inode = file->f_mapping->host;
+
+	if (!S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode))
+		return NULL;
+	if (inode->i_sb->s_magic == TMPFS_MAGIC && IS_ENABLED(CONFIG_SHMEM))
+		return get_shmem_page;
+	if (inode->i_sb->s_magic == HUGETLBFS_MAGIC)
+		return IS_ENABLED(CONFIG_HUGETLBFS) ? get_huge_page : NULL;
+	return file->f_mapping->a_ops->read_folio ? get_file_page : NULL;
+}
+
+static int check_range(struct file *file, u64 offset, u64 length)
+{
+	u64 size = i_size_read(file->f_mapping->host);
+
+	if (!length || offset > size || length > size - offset)
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * vsockdev_blob_open() - take a range of a program's file
+ * @fd: its descriptor, in the table of the current process
+ * @offset: first byte
+ * @length: bytes
+ *
+ * Context: process context of the program.
+ * Return: the range, or an ERR_PTR() of EBADF, EOPNOTSUPP, EINVAL or ENOMEM.
+ */
+struct vsockdev_blob *vsockdev_blob_open(int fd, u64 offset, u64 length)
+{
+	struct vsockdev_blob *blob;
+	struct file *file = fget(fd);
+	get_page_t *get_page;
+	int ret = -EBADF;
+
+	if (!file)
+		return ERR_PTR(ret);
+	if (!(file->f_mode & FMODE_READ))
+		goto err;
+	get_page = page_getter(file);
+	ret = get_page ? check_range(file, offset, length) : -EOPNOTSUPP;
+	if (ret)
+		goto err;
+	ret = -ENOMEM;
+	blob = kmalloc(sizeof(*blob), GFP_KERNEL_ACCOUNT);
+	if (!blob)
+		goto err;
+	blob->file = file;
+	blob->get_page = get_page;
+	blob->pos = offset;
+	blob->end = offset + length;
+	return blob;
+
+err:
+	fput(file);
+	return ERR_PTR(ret);
+}
+
+/*
+ * The next page, with a reference. The size is looked at after the page, so a
+ * hole that a truncation made is not taken for one that was there.
+ */
+static struct page *next_page(struct vsockdev_blob *blob)
+{
+	struct page *page = blob->get_page(blob->file, blob->pos / PAGE_SIZE);
+
+	if (IS_ERR(page))
+		return page;
+	if (!page) {
+		page = ZERO_PAGE(0);
+		get_page(page);
+	}
+	if (i_size_read(blob->file->f_mapping->host) < blob->end ||
+	    PageHWPoison(page)) {
+		put_page(page);
+		return ERR_PTR(-EIO);
+	}
+	return page;
+}
+
+/* Large packets end with a page, so that the next one can begin with one */
+static u32 align_end(const struct vsockdev_blob *blob, u32 len)
+{
+	u32 rest = (blob->pos + len) % PAGE_SIZE;
+
+	if (blob->pos + len == blob->end || rest >= len)
+		return len;
+	return len - rest;
+}
+
+/**
+ * vsockdev_blob_read() - make a packet of the next bytes
+ * @blob: the range
+ * @len: how many at most; there are as many
+ * @runs: see vsockdev_frame_add_page()
+ *
+ * Context: may sleep for as long as the file system likes.
+ * Return: a frame of at least one byte, or an ERR_PTR() of ENOMEM, or EIO if
+ * the bytes are not there any more.
+ */
+struct vsockdev_frame *vsockdev_blob_read(struct vsockdev_blob *blob, u32 len,
+					  u32 runs)
+{
+	struct vsockdev_frame *frame;
+	struct page *page;
+
+	frame = vsockdev_frame_alloc_paged(GFP_KERNEL_ACCOUNT);
+	if (!frame)
+		return ERR_PTR(-ENOMEM);
+	len = align_end(blob, min_t(u32, len, VSOCKDEV_PAGED_MAX));
+	while (frame->len < len) {
+		u32 offset = blob->pos % PAGE_SIZE;
+		u32 part = min_t(u32, len - frame->len, PAGE_SIZE - offset);
+
+		page = next_page(blob);
+		if (IS_ERR(page))
+			break;
+		if (!vsockdev_frame_add_page(frame, page, offset, part, runs)) {
+			put_page(page);
+			break;
+		}
+		blob->pos += part;
+	}
+	if (frame->len)
+		return frame;
+	vsockdev_frame_free(frame);
+	return PTR_ERR(page) == -ENOMEM ? ERR_CAST(page) : ERR_PTR(-EIO);
+}
+
+/**
+ * vsockdev_blob_close() - let go of a file
+ * @blob: the range; freed by this
+ *
+ * Context: may sleep for as long as the file system likes.
+ */
+void vsockdev_blob_close(struct vsockdev_blob *blob)
+{
+	vsockdev_worker_fput(blob->file);
+	kfree(blob);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - packets to be sent
+ *
+ * DOC: Most frames are header and payload in one piece of memory, as every
+ * device takes those. The payload of a paged frame lies in pages that belong
+ * to somebody else, and is not copied: the frame has a reference to each page
+ * until it is freed, which is when the device has returned it or was reset.
+ */
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "frame.h"
+
+static void frame_init(struct vsockdev_frame *frame, u32 room)
+{
+	frame->control = false;
+	frame->owner = NULL;
+	frame->flags = 0;
+	frame->room = room;
+	frame->len = 0;
+	frame->pages = NULL;
+}
+
+/**
+ * vsockdev_frame_alloc() - memory for a packet
+ * @len: payload that there should be room for
+ * @gfp: how to allocate
+ *
+ * A large frame is one piece of physical memory, which may be hard to find.
+ * Then a smaller one is returned: @room of the frame says how much fits.
+ *
+ * Return: the frame, or NULL if not even a page could be had.
+ */
+struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp)
+{
+	struct vsockdev_frame *frame;
+	u32 room = min_t(u32, len, VSOCKDEV_PAYLOAD_MAX -
+				   sizeof(struct vsockdev_frame));
+	gfp_t flags = gfp | __GFP_NORETRY | __GFP_NOWARN;
+
+	for (;;) {
+		if (room <= PAGE_SIZE)
+			flags = gfp | __GFP_NOWARN;
+		frame = kmalloc(struct_size(frame, data,
+					    VSOCKDEV_HDR_LEN + room), flags);
+		if (frame || room <= PAGE_SIZE)
+			break;
+		room /= 2;
+	}
+	if (frame)
+		frame_init(frame, room);
+	return frame;
+}
+
+/**
+ * vsockdev_frame_alloc_paged() - a packet that takes its payload from pages
+ * @gfp: how to allocate
+ *
+ * Return: the frame, for vsockdev_frame_add_page(), or NULL.
+ */
+struct vsockdev_frame *vsockdev_frame_alloc_paged(gfp_t gfp)
+{
+	struct vsockdev_frame *frame;
+
+	frame = kmalloc(struct_size(frame, data, VSOCKDEV_HDR_LEN), gfp);
+	if (!frame)
+		return NULL;
+	frame_init(frame, 0);
+	frame->pages = kmalloc(sizeof(*frame->pages), gfp);
+	if (!frame->pages) {
+		kfree(frame);
+		return NULL;
+	}
+	sg_init_table(frame->pages->sg, ARRAY_SIZE(frame->pages->sg));
+	frame->pages->page_count = 0;
+	frame->pages->sg_count = 1;
+	return frame;
+}
+
+/**
+ * vsockdev_frame_add_page() - add bytes at the end of a payload
+ * @frame: from vsockdev_frame_alloc_paged()
+ * @page: where they are; the frame takes over a reference
+ * @offset: in @page
+ * @len: bytes, in @page
+ * @runs: pieces of memory that the payload may consist of, vsockdev_ring.tx_runs
+ *
+ * Return: false if the frame is full: the reference is still the caller's.
+ */
+bool vsockdev_frame_add_page(struct vsockdev_frame *frame, struct page *page,
+			     u32 offset, u32 len, u32 runs)
+{
+	struct vsockdev_pages *pages = frame->pages;
+	struct scatterlist *last = &pages->sg[pages->sg_count - 1];
+
+	if (pages->page_count == VSOCKDEV_PAGES_MAX ||
+	    frame->len + len > VSOCKDEV_PAGED_MAX)
+		return false;
+	if (pages->sg_count > 1 &&
+	    sg_phys(last) + last->length == page_to_phys(page) + offset)
+		last->length += len;
+	else if (pages->sg_count <= runs)
+		sg_set_page(&pages->sg[pages->sg_count++], page, len, offset);
+	else
+		return false;
+	pages->pages[pages->page_count++] = page;
+	frame->len += len;
+	return true;
+}
+
+/* A run is contiguous memory, whatever its pages belong to */
+static void drop_bytes(struct scatterlist *sg, u32 len)
+{
+	u32 offset = sg->offset + len;
+	unsigned long pfn = page_to_pfn(sg_page(sg)) + offset / PAGE_SIZE;
+
+	sg_set_page(sg, pfn_to_page(pfn), sg->length - len,
+		    offset % PAGE_SIZE);
+}
+
+static void drop_front(struct vsockdev_pages *pages, u32 len)
+{
+	while (len) {
+		struct scatterlist *first = &pages->sg[1];
+		u32 part = min(len, first->length);
+
+		len -= part;
+		if (part == first->length) {
+			pages->sg_count--;
+			memmove(first, first + 1,
+				(pages->sg_count - 1) * sizeof(*first));
+			continue;
+		}
+		drop_bytes(first, part);
+	}
+}
+
+/**
+ * vsockdev_frame_split() - move the first bytes of a frame to another one
+ * @frame: what is left stays here
+ * @head: its @len says how many bytes, fewer than @frame has
+ */
+void vsockdev_frame_split(struct vsockdev_frame *frame,
+			  struct vsockdev_frame *head)
+{
+	u8 *payload = frame->data + VSOCKDEV_HDR_LEN;
+	struct vsockdev_pages *pages = frame->pages;
+
+	frame->len -= head->len;
+	if (pages) {
+		sg_pcopy_to_buffer(pages->sg + 1, pages->sg_count - 1,
+				   head->data + VSOCKDEV_HDR_LEN, head->len, 0);
+		drop_front(pages, head->len);
+		return;
+	}
+	memcpy(head->data + VSOCKDEV_HDR_LEN, payload, head->len);
+	memmove(payload, payload + head->len, frame->len);
+}
+
+/**
+ * vsockdev_frame_free() - free a frame that is in no list
+ * @frame: not one of the ring's own
+ *
+ * Context: any.
+ */
+void vsockdev_frame_free(struct vsockdev_frame *frame)
+{
+	struct vsockdev_pages *pages = frame->pages;
+	u32 i;
+
+	if (pages) {
+		for (i = 0; i < pages->page_count; i++)
+			put_page(pages->pages[i]);
+		kfree(pages);
+	}
+	kfree(frame);
+}
+
+/**
+ * vsockdev_frames_free() - free frames
+ * @frames: a list of them, empty after that
+ */
+void vsockdev_frames_free(struct list_head *frames)
+{
+	struct vsockdev_frame *frame, *next;
+
+	list_for_each_entry_safe(frame, next, frames, node)
+		vsockdev_frame_free(frame);
+	INIT_LIST_HEAD(frames);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vsockdev - packets to be sent
+ */
+#ifndef VSOCKDEV_FRAME_H
+#define VSOCKDEV_FRAME_H
+
+#include <linux/list.h>
+#include <linux/scatterlist.h>
+#include <linux/types.h>
+
+#include "wire.h"
+
+/* Header and payload of one packet: what every known device takes at once */
+#define VSOCKDEV_FRAME_MAX	65536
+#define VSOCKDEV_PAYLOAD_MAX	(VSOCKDEV_FRAME_MAX - VSOCKDEV_HDR_LEN)
+
+/* Payload of a packet whose header lies apart, and pages that it can touch */
+#define VSOCKDEV_PAGED_MAX	65536
+#define VSOCKDEV_PAGES_MAX	(VSOCKDEV_PAGED_MAX / PAGE_SIZE + 1)
+
+/**
+ * struct vsockdev_pages - a payload that lies in somebody else's pages
+ * @page_count: entries of @pages
+ * @pages: a reference for each
+ * @sg_count: entries of @sg, the header included
+ * @sg: runs of contiguous memory; the first one is for the header
+ */
+struct vsockdev_pages {
+	u32 page_count;
+	struct page *pages[VSOCKDEV_PAGES_MAX];
+	u32 sg_count;
+	struct scatterlist sg[1 + VSOCKDEV_PAGES_MAX];
+};
+
+/**
+ * struct vsockdev_frame - a packet to be sent
+ * @node: for whoever holds the frame before and after the ring does
+ * @control: belongs to the ring, not to the heap
+ * @owner: who wants to know when it was sent or dropped, or NULL. The ring
+ *	only keeps it
+ * @flags: of the header
+ * @room: largest payload that fits @data
+ * @len: payload
+ * @pages: where the payload is, or NULL if it is in @data
+ * @data: header and payload, one piece of memory for the device
+ */
+struct vsockdev_frame {
+	struct list_head node;
+	bool control;
+	void *owner;
+	u32 flags;
+	u32 room;
+	u32 len;
+	struct vsockdev_pages *pages;
+	u8 data[] __aligned(8);
+};
+
+struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp);
+struct vsockdev_frame *vsockdev_frame_alloc_paged(gfp_t gfp);
+bool vsockdev_frame_add_page(struct vsockdev_frame *frame, struct page *page,
+			     u32 offset, u32 len, u32 runs);
+void vsockdev_frame_split(struct vsockdev_frame *frame,
+			  struct vsockdev_frame *head);
+void vsockdev_frame_free(struct vsockdev_frame *frame);
+void vsockdev_frames_free(struct list_head *frames);
+
+#endif /* VSOCKDEV_FRAME_H */
