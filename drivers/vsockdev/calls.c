@@ -67,13 +67,13 @@ int vsockdev_call_start(struct vsockdev *vd, struct file *file,
 	    !set_close_timeout(&start->close_timeout_ms,
 			       VSOCKDEV_CLOSE_TIMEOUT_MS))
 		return -EINVAL;
-	return vsockdev_device_start(vd, file, start);
+	return vsockdev_owner_start(vd, file, start);
 }
 
 int vsockdev_call_stop(struct vsockdev *vd, struct file *file,
 		       union vsockdev_argument *arg)
 {
-	return vsockdev_device_stop(vd, file);
+	return vsockdev_owner_stop(vd, file);
 }
 
 /* The options of the owner, if @file is it and may make connections */
@@ -83,7 +83,7 @@ static int owner_options(struct vsockdev *vd, struct file *file,
 	int ret;
 
 	spin_lock(&vd->lock);
-	ret = vsockdev_device_check_ready(vd, file);
+	ret = vsockdev_owner_check_ready(vd, file);
 	if (!ret)
 		*options = vd->options;
 	spin_unlock(&vd->lock);
@@ -95,7 +95,7 @@ static int enter_request(struct vsockdev_conn *conn, struct file *file,
 			 struct vsockdev_sock *sock, u32 buf_alloc)
 {
 	struct vsockdev *vd = conn->vd;
-	int ret = vsockdev_device_check_ready(vd, file);
+	int ret = vsockdev_owner_check_ready(vd, file);
 
 	if (ret)
 		return ret;
@@ -133,11 +133,12 @@ static int send_request(struct vsockdev *vd, struct file *file,
 	ret = vsockdev_conn_make_room(conn);
 	if (ret)
 		goto err_put;
-	sock = vsockdev_sock_claim(args->socket_fd, conn);
+	sock = vsockdev_sock_claim(args->socket_fd, conn, vd->types);
 	if (IS_ERR(sock)) {
 		ret = PTR_ERR(sock);
 		goto err_put;
 	}
+	conn->type = vsockdev_sock_type(sock);
 
 	spin_lock(&vd->lock);
 	ret = enter_request(conn, file, sock, args->buf_alloc);
@@ -185,7 +186,7 @@ static int find_conn(struct vsockdev *vd, struct file *file,
 		     const struct vsockdev_addr *addr, u64 id,
 		     struct vsockdev_conn **conn)
 {
-	int ret = vsockdev_device_check_ready(vd, file);
+	int ret = vsockdev_owner_check_ready(vd, file);
 
 	if (ret)
 		return ret;
@@ -218,7 +219,7 @@ static int enter_response(struct vsockdev_conn *conn, struct file *file,
 			  const struct vsockdev_send_response *args)
 {
 	struct vsockdev_event_slot *open;
-	int ret = vsockdev_device_check_ready(conn->vd, file);
+	int ret = vsockdev_owner_check_ready(conn->vd, file);
 
 	if (ret)
 		return ret;
@@ -251,7 +252,7 @@ static int send_response(struct vsockdev *vd, struct file *file,
 	ret = vsockdev_conn_make_room(conn);
 	if (ret)
 		goto out;
-	sock = vsockdev_sock_claim(args->socket_fd, conn);
+	sock = vsockdev_sock_claim(args->socket_fd, conn, BIT(conn->type));
 	ret = PTR_ERR_OR_ZERO(sock);
 	if (ret)
 		goto out;
@@ -393,7 +394,7 @@ static int enter_vmo(struct vsockdev *vd, struct file *file,
 	if (conn->tx_ended || conn->tx_stopped ||
 	    (conn->shut_sent & VSOCKDEV_SHUTDOWN_SEND))
 		return -EPIPE;
-	if (conn->vmo_active || conn->blob ||
+	if (conn->vmo_active ||
 	    vsockdev_event_pending(&conn->events[VSOCKDEV_CONN_EVENT_VMO]))
 		return -EBUSY;
 	conn->blob = blob;
@@ -425,7 +426,7 @@ int vsockdev_call_send_vmo(struct vsockdev *vd, struct file *file,
 int vsockdev_call_reset_done(struct vsockdev *vd, struct file *file,
 			     union vsockdev_argument *arg)
 {
-	return vsockdev_device_reset_done(vd, file, arg->reset_done.generation);
+	return vsockdev_owner_reset_done(vd, file, arg->reset_done.generation);
 }
 
 int vsockdev_call_get_cid(struct vsockdev *vd, struct file *file,

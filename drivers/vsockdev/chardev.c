@@ -43,7 +43,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 /* The last descriptor of this open file is gone, wherever it had been sent */
 static int chardev_release(struct inode *inode, struct file *file)
 {
-	vsockdev_device_stop(file->private_data, file);
+	vsockdev_owner_stop(file->private_data, file);
 	return 0;
 }
 

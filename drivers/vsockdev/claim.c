@@ -93,9 +93,9 @@ static void sock_state_change(struct sock *sk)
 
 static int check_unix(struct socket *sock)
 {
-	if (sock->type != SOCK_STREAM)
+	if (sock->type != SOCK_STREAM && sock->type != SOCK_SEQPACKET)
 		return -EPROTOTYPE;
-	if (!sock->ops->read_skb)
+	if (sock->type == SOCK_STREAM && !sock->ops->read_skb)
 		return -EAFNOSUPPORT;
 	return READ_ONCE(sock->sk->sk_state) == TCP_ESTABLISHED ? 0 :
 								  -ENOTCONN;
@@ -187,9 +187,21 @@ static void uninstall(struct vsockdev_sock *vs)
 }
 
 /**
+ * vsockdev_sock_type() - tells what a socket can carry
+ * @vs: the socket
+ *
+ * Return: VSOCKDEV_TYPE_*.
+ */
+u16 vsockdev_sock_type(const struct vsockdev_sock *vs)
+{
+	return vs->seqpacket ? VSOCKDEV_TYPE_SEQPACKET : VSOCKDEV_TYPE_STREAM;
+}
+
+/**
  * vsockdev_sock_claim() - take a program's socket
  * @fd: its descriptor, in the table of the current process
  * @conn: the connection that it will belong to
+ * @types: a bit for each VSOCKDEV_TYPE_* that will do
  *
  * The pump may be woken from now on, before the connection has the socket.
  *
@@ -197,7 +209,8 @@ static void uninstall(struct vsockdev_sock *vs)
  * Return: the claimed socket, or an ERR_PTR() of EBADF, ENOTSOCK,
  * EAFNOSUPPORT, EPROTOTYPE, ENOTCONN, EBUSY or ENOMEM.
  */
-struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn)
+struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn,
+					  u32 types)
 {
 	struct vsockdev_sock *vs;
 	int ret;
@@ -213,6 +226,11 @@ struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn)
 	if (ret)
 		goto err_put;
 	vs->tcp = vs->sock->sk->sk_family != AF_UNIX;
+	vs->seqpacket = vs->sock->type == SOCK_SEQPACKET;
+	if (!(types & BIT(vsockdev_sock_type(vs)))) {
+		ret = -EPROTOTYPE;
+		goto err_put;
+	}
 	vs->conn = conn;
 	vs->cred = get_current_cred();
 	vsockdev_conn_get(conn);

@@ -29,6 +29,7 @@ struct vsockdev_conn;
  * @pending: bytes in @skbs that were not
  * @error: what ended the socket, negative errno; the first one stays
  * @tcp: it is a TCP socket
+ * @seqpacket: it is an AF_UNIX socket that keeps messages apart
  * @reads_ended: vsockdev_sock_end_reads() was called
  * @writes_ended: vsockdev_sock_end_writes() was called
  */
@@ -46,6 +47,7 @@ struct vsockdev_sock {
 	size_t pending;
 	int error;
 	bool tcp;
+	bool seqpacket;
 	bool reads_ended;
 	bool writes_ended;
 };

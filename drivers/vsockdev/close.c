@@ -217,6 +217,18 @@ void vsockdev_conn_end(struct vsockdev_conn *conn, bool send_rst, u32 reason,
 	vsockdev_event_post(&conn->vd->stream, rst, VSOCKDEV_EVENT_RST);
 }
 
+/**
+ * vsockdev_conn_fail() - something on this side failed
+ * @conn: the connection; nothing happens if it is DEAD
+ * @error: negative errno
+ */
+void vsockdev_conn_fail(struct vsockdev_conn *conn, int error)
+{
+	if (conn->state != VSOCKDEV_CONN_DEAD)
+		vsockdev_conn_end(conn, true, VSOCKDEV_RST_LOCAL_ERROR,
+				  -error);
+}
+
 /* Tells whether the owner has something to read before it is forgotten */
 static bool has_news(const struct vsockdev_conn *conn)
 {

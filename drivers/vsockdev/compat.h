@@ -36,6 +36,44 @@ vsockdev_compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 #endif
 }
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+	bool ctx;
+};
+#endif
+
+/* For transports: defines @op, virtio_config_ops.find_vqs, which calls @find */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define VSOCKDEV_COMPAT_FIND_VQS(op, find)				\
+static int op(struct virtio_device *vdev, unsigned int nvqs,		\
+	      struct virtqueue *vqs[], struct virtqueue_info info[],	\
+	      struct irq_affinity *desc)				\
+{									\
+	return find(vdev, nvqs, vqs, info, desc);			\
+}
+#else
+#define VSOCKDEV_COMPAT_FIND_VQS(op, find)				\
+static int op(struct virtio_device *vdev, unsigned int nvqs,		\
+	      struct virtqueue *vqs[], vq_callback_t *callbacks[],	\
+	      const char * const names[], const bool *ctx,		\
+	      struct irq_affinity *desc)				\
+{									\
+	struct virtqueue_info info[VSOCKDEV_COMPAT_VQS_MAX] = {};	\
+	unsigned int i;							\
+									\
+	if (nvqs > VSOCKDEV_COMPAT_VQS_MAX)				\
+		return -ENOENT;						\
+	for (i = 0; i < nvqs; i++) {					\
+		info[i].name = names[i];				\
+		info[i].callback = callbacks[i];			\
+		info[i].ctx = ctx && ctx[i];				\
+	}								\
+	return find(vdev, nvqs, vqs, info, desc);			\
+}
+#endif
+
 /*
  * Bytes at the head of an skb of an AF_UNIX stream that recvmsg() took
  * before the skb was handed over as a whole.

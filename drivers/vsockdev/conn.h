@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
+#include <linux/sizes.h>
 #include <linux/workqueue.h>
 
 #include "credit.h"
@@ -32,6 +33,9 @@ enum vsockdev_conn_state {
 	VSOCKDEV_CONN_ESTABLISHED,
 	VSOCKDEV_CONN_DEAD,
 };
+
+/* Bytes of the longest message of SEQPACKET, whatever the window is */
+#define VSOCKDEV_MESSAGE_MAX	SZ_256K
 
 /* Control packets that a connection has to send, vsockdev_conn.control */
 #define VSOCKDEV_SEND_RST_PACKET	BIT(0)
@@ -66,6 +70,7 @@ enum vsockdev_conn_event {
  * @head: first byte that the socket did not take
  * @tail: end of the bytes
  * @size: room for bytes
+ * @unread: payload that the socket did not take
  * @data: the bytes
  */
 struct vsockdev_chunk {
@@ -73,6 +78,7 @@ struct vsockdev_chunk {
 	u32 head;
 	u32 tail;
 	u32 size;
+	u32 unread;
 	u8 data[];
 };
 
@@ -125,6 +131,8 @@ struct vsockdev_chunk {
  * @ask_at: jiffies of its next CREDIT_REQUEST
  * @ask_delay: jiffies between that and the one after, 0 when bytes were sent
  * @rx_chunks: received bytes
+ * @rx_message: SEQPACKET: bytes of the message that did not end yet
+ * @rx_messages: SEQPACKET: whole messages in @rx_chunks
  * @timer: connect or close timeout; holds a reference while it is pending
  * @deadline: jiffies when it runs out; a @timer that runs earlier is stale
  * @linger_left: bytes that the other side had not acknowledged
@@ -186,6 +194,8 @@ struct vsockdev_conn {
 	unsigned long ask_at;
 	unsigned long ask_delay;
 	struct list_head rx_chunks;
+	u32 rx_message;
+	u32 rx_messages;
 	struct delayed_work timer;
 	unsigned long deadline;
 	u32 linger_left;
@@ -230,6 +240,7 @@ void vsockdev_conn_settle(struct vsockdev_conn *conn);
 void vsockdev_conn_vmo_end(struct vsockdev_conn *conn, int status);
 void vsockdev_conn_end(struct vsockdev_conn *conn, bool send_rst, u32 reason,
 		       int error);
+void vsockdev_conn_fail(struct vsockdev_conn *conn, int error);
 void vsockdev_conn_end_silently(struct vsockdev_conn *conn, bool send_rst,
 				int error);
 void vsockdev_conn_event_consumed(struct vsockdev_stream *stream,

@@ -127,46 +127,6 @@ static u32 read_cid(struct vsockdev *vd)
 	return cid;
 }
 
-/* Ends every connection; of its events, only completions are left */
-static void drop_conns(struct vsockdev *vd, bool send_rst, int error)
-{
-	struct vsockdev_conn *conn;
-	struct hlist_node *next;
-	int bucket;
-
-	hash_for_each_safe(vd->table, bucket, next, conn, node)
-		vsockdev_conn_end_silently(conn, send_rst, error);
-}
-
-/*
- * The other side has forgotten everything, or the rings are about to. What
- * the owner has not read is moot, and nothing is owed to who was there before.
- */
-static void reset_begin(struct vsockdev *vd)
-{
-	drop_conns(vd, false, ECONNRESET);
-	vsockdev_sched_clear(vd);
-	vsockdev_event_drop(&vd->reset_event);
-	vd->reset_pending = vd->owner;
-}
-
-/* REQUESTs that come before the owner has acknowledged are kept back */
-static void reset_tell(struct vsockdev *vd, u32 cid)
-{
-	struct vsockdev_event_slot *slot = &vd->reset_event;
-
-	vd->cid = cid;
-	vd->generation++;
-	if (!vd->owner)
-		return;
-	vd->reset_pending = true;
-	slot->record.transport_reset.new_cid = cid;
-	slot->record.transport_reset.generation = vd->generation;
-	vsockdev_stream_release(&vd->stream);
-	vsockdev_event_post(&vd->stream, slot, VSOCKDEV_EVENT_TRANSPORT_RESET);
-	vsockdev_stream_hold(&vd->stream);
-}
-
 /* @asked: the host said so. Without that, a new context id says the same */
 static void transport_reset(struct vsockdev *vd, bool asked)
 {
@@ -174,8 +134,8 @@ static void transport_reset(struct vsockdev *vd, bool asked)
 
 	spin_lock(&vd->lock);
 	if (vd->ready && (asked || cid != vd->cid)) {
-		reset_begin(vd);
-		reset_tell(vd, cid);
+		vsockdev_owner_reset(vd);
+		vsockdev_owner_tell_reset(vd, cid);
 	}
 	vsockdev_sched_unlock(vd);
 }
@@ -195,155 +155,6 @@ static void event_work(struct work_struct *work)
 		queue_work(vsockdev_wq, &vd->event_work);
 	virtqueue_kick(vq);
 	transport_reset(vd, reset);
-}
-
-/**
- * vsockdev_device_start() - give the device an owner
- * @vd: the device
- * @file: the owner
- * @start: its options, checked and with defaults filled in
- *
- * Return: 0, -ENODEV, -EBUSY or -EALREADY.
- */
-int vsockdev_device_start(struct vsockdev *vd, struct file *file,
-			  const struct vsockdev_start *start)
-{
-	int ret = 0;
-
-	spin_lock(&vd->lock);
-	if (vd->gone) {
-		ret = -ENODEV;
-	} else if (vd->owner) {
-		ret = vd->owner == file ? -EALREADY : -EBUSY;
-	} else {
-		vd->owner = file;
-		vd->options = *start;
-		vsockdev_stream_open(&vd->stream, start->event_size);
-	}
-	spin_unlock(&vd->lock);
-	return ret;
-}
-
-/**
- * vsockdev_device_check_owner() - tells whether a file may give orders
- * @vd: the device
- * @file: the file
- *
- * Context: under the lock.
- * Return: 0, -ENODEV, or -EPERM if @file is not the owner.
- */
-int vsockdev_device_check_owner(struct vsockdev *vd, struct file *file)
-{
-	lockdep_assert_held(&vd->lock);
-
-	if (vd->gone)
-		return -ENODEV;
-	return vd->owner == file ? 0 : -EPERM;
-}
-
-/**
- * vsockdev_device_is_reset() - tells whether connections are out of the question
- * @vd: the device
- *
- * Context: under the lock.
- * Return: true between a transport reset and its acknowledgement.
- */
-bool vsockdev_device_is_reset(const struct vsockdev *vd)
-{
-	lockdep_assert_held(&vd->lock);
-
-	return !vd->ready || vd->reset_pending;
-}
-
-/**
- * vsockdev_device_check_ready() - tells whether a file may make connections
- * @vd: the device
- * @file: the file
- *
- * Context: under the lock.
- * Return: 0, -ENODEV, -EPERM if @file is not the owner, or -ECONNRESET.
- */
-int vsockdev_device_check_ready(struct vsockdev *vd, struct file *file)
-{
-	int ret = vsockdev_device_check_owner(vd, file);
-
-	if (ret)
-		return ret;
-	return vsockdev_device_is_reset(vd) ? -ECONNRESET : 0;
-}
-
-/**
- * vsockdev_device_reset_done() - the owner acknowledges a transport reset
- * @vd: the device
- * @file: who says so
- * @generation: which one
- *
- * Who knows of the reset without having read its event need not any more.
- *
- * Return: 0, -ENODEV, -EPERM, -EALREADY or -ESTALE.
- */
-int vsockdev_device_reset_done(struct vsockdev *vd, struct file *file,
-			       u64 generation)
-{
-	int ret;
-
-	spin_lock(&vd->lock);
-	ret = vsockdev_device_check_owner(vd, file);
-	if (!ret && !vd->reset_pending)
-		ret = -EALREADY;
-	/* Between freeze and restore the next reset is on its way */
-	if (!ret && (generation != vd->generation || !vd->ready))
-		ret = -ESTALE;
-	if (!ret) {
-		vd->reset_pending = false;
-		vsockdev_event_drop(&vd->reset_event);
-		vsockdev_stream_release(&vd->stream);
-	}
-	spin_unlock(&vd->lock);
-	return ret;
-}
-
-/* Takes away everything that the owner has or could read */
-static void drop_owner(struct vsockdev *vd)
-{
-	struct vsockdev_conn *conn;
-	struct hlist_node *next;
-	int bucket;
-
-	drop_conns(vd, true, ECANCELED);
-	hash_for_each_safe(vd->table, bucket, next, conn, node)
-		vsockdev_conn_forget(conn);
-	vsockdev_event_drop(&vd->reset_event);
-	vd->reset_pending = false;
-	vd->owner = NULL;
-}
-
-/**
- * vsockdev_device_stop() - take the device from its owner
- * @vd: the device
- * @file: who says so
- *
- * The RSTs that this queues go out ahead of what a next owner sends, as
- * control packets are sent in order. Sockets that could not take everything
- * yet are finished by their pumps.
- *
- * Return: 0, -ENODEV, or -EPERM if @file is not the owner.
- */
-int vsockdev_device_stop(struct vsockdev *vd, struct file *file)
-{
-	int ret;
-
-	spin_lock(&vd->lock);
-	ret = vd->gone ? -ENODEV : 0;
-	if (vd->owner == file) {
-		drop_owner(vd);
-		if (!vd->gone)
-			vsockdev_stream_close(&vd->stream, -EPERM);
-	} else if (!ret) {
-		ret = -EPERM;
-	}
-	vsockdev_sched_unlock(vd);
-	return ret;
 }
 
 static int ring_prepare(struct vsockdev *vd)
@@ -407,13 +218,26 @@ static void device_gone(struct vsockdev *vd)
 	was_ready = vd->ready;
 	vd->ready = false;
 	vd->gone = true;
-	drop_conns(vd, false, ENODEV);
+	vsockdev_owner_drop_conns(vd, false, ENODEV);
 	vsockdev_sched_clear(vd);
 	vsockdev_event_drop(&vd->reset_event);
 	vsockdev_stream_close(&vd->stream, -ENODEV);
 	spin_unlock(&vd->lock);
 	if (was_ready)
 		ring_stop(vd);
+}
+
+/* A device that offers nothing carries streams (virtio 1.3, 5.10.3) */
+static u32 carried_types(struct virtio_device *vdev)
+{
+	u32 types = 0;
+
+	if (virtio_has_feature(vdev, VSOCKDEV_F_STREAM) ||
+	    !virtio_has_feature(vdev, VSOCKDEV_F_NO_IMPLIED_STREAM))
+		types |= BIT(VSOCKDEV_TYPE_STREAM);
+	if (virtio_has_feature(vdev, VIRTIO_VSOCK_F_SEQPACKET))
+		types |= BIT(VSOCKDEV_TYPE_SEQPACKET);
+	return types;
 }
 
 static void device_init(struct vsockdev *vd, struct virtio_device *vdev)
@@ -432,6 +256,7 @@ static void device_init(struct vsockdev *vd, struct virtio_device *vdev)
 	INIT_WORK(&vd->event_work, event_work);
 	vd->cid = read_cid(vd);
 	vd->features = vdev->features;
+	vd->types = carried_types(vdev);
 }
 
 static int device_probe(struct virtio_device *vdev)
@@ -479,7 +304,7 @@ static int device_freeze(struct virtio_device *vdev)
 	spin_lock(&vd->lock);
 	was_ready = vd->ready;
 	vd->ready = false;
-	reset_begin(vd);
+	vsockdev_owner_reset(vd);
 	spin_unlock(&vd->lock);
 	if (was_ready)
 		ring_stop(vd);
@@ -499,7 +324,7 @@ static int device_restore(struct virtio_device *vdev)
 	cid = read_cid(vd);
 	spin_lock(&vd->lock);
 	vd->ready = true;
-	reset_tell(vd, cid);
+	vsockdev_owner_tell_reset(vd, cid);
 	spin_unlock(&vd->lock);
 	ring_go(vd);
 	return 0;
@@ -512,10 +337,18 @@ static const struct virtio_device_id id_table[] = {
 };
 MODULE_DEVICE_TABLE(virtio, id_table);
 
+static const unsigned int feature_table[] = {
+	VSOCKDEV_F_STREAM,
+	VIRTIO_VSOCK_F_SEQPACKET,
+	VSOCKDEV_F_NO_IMPLIED_STREAM,
+};
+
 static struct virtio_driver vsockdev_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
 	.id_table = id_table,
+	.feature_table = feature_table,
+	.feature_table_size = ARRAY_SIZE(feature_table),
 	.probe = device_probe,
 	.remove = device_remove,
 	.config_changed = config_changed,

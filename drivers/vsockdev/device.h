@@ -84,6 +84,7 @@ struct vsockdev_stats {
  * @table: connections by address
  * @sched: what waits to be sent
  * @ring: the TX queue of it; RX and event queues belong to their work alone
+ * @types: a bit for each VSOCKDEV_TYPE_* that the device carries; constant
  * @hash_seed: keeps the host from choosing addresses that share a bucket
  * @rx_work: takes packets from the RX queue
  * @tx_work: takes back what was sent, and sends what waits
@@ -120,6 +121,7 @@ struct vsockdev {
 	struct vsockdev_sched sched;
 	struct vsockdev_ring ring;
 
+	u32 types;
 	u32 hash_seed;
 	struct work_struct rx_work;
 	struct work_struct tx_work;
@@ -129,18 +131,23 @@ struct vsockdev {
 /* sched.c: ends each critical section that may have given it something to do */
 void vsockdev_sched_unlock(struct vsockdev *vd) __releases(&vd->lock);
 
-int vsockdev_device_start(struct vsockdev *vd, struct file *file,
-			  const struct vsockdev_start *start);
-int vsockdev_device_check_owner(struct vsockdev *vd, struct file *file);
-bool vsockdev_device_is_reset(const struct vsockdev *vd);
-int vsockdev_device_check_ready(struct vsockdev *vd, struct file *file);
-int vsockdev_device_reset_done(struct vsockdev *vd, struct file *file,
-			       u64 generation);
-int vsockdev_device_stop(struct vsockdev *vd, struct file *file);
 void vsockdev_device_resume_rx(struct vsockdev *vd);
 
 int vsockdev_device_init(void);
 void vsockdev_device_exit(void);
+
+/* owner.c: who has the device */
+int vsockdev_owner_start(struct vsockdev *vd, struct file *file,
+			 const struct vsockdev_start *start);
+int vsockdev_owner_stop(struct vsockdev *vd, struct file *file);
+int vsockdev_owner_check(struct vsockdev *vd, struct file *file);
+int vsockdev_owner_check_ready(struct vsockdev *vd, struct file *file);
+int vsockdev_owner_reset_done(struct vsockdev *vd, struct file *file,
+			      u64 generation);
+void vsockdev_owner_drop_conns(struct vsockdev *vd, bool send_rst,
+			       int error);
+void vsockdev_owner_reset(struct vsockdev *vd);
+void vsockdev_owner_tell_reset(struct vsockdev *vd, u32 cid);
 
 /* chardev.c: the node of a device */
 int vsockdev_chardev_add(struct vsockdev *vd, struct device *parent);

@@ -85,7 +85,7 @@ static int gate(struct vsockdev *vd, struct file *file,
 	if (call->anyone)
 		ret = vd->gone ? -ENODEV : 0;
 	else
-		ret = vsockdev_device_check_owner(vd, file);
+		ret = vsockdev_owner_check(vd, file);
 	spin_unlock(&vd->lock);
 	return ret;
 }

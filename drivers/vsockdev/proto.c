@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "conn.h"
+#include "deliver.h"
 #include "device.h"
 #include "proto.h"
 #include "pump.h"
@@ -78,7 +79,9 @@ static bool take_credit(struct vsockdev_conn *conn,
 /* A new connection: may the host have one? */
 static bool may_request(struct vsockdev *vd, const struct vsockdev_hdr *hdr)
 {
-	return vd->owner && vd->ready && hdr->type == VSOCKDEV_TYPE_STREAM &&
+	return vd->owner && vd->ready &&
+	       hdr->type < BITS_PER_TYPE(u32) &&
+	       (vd->types & BIT(hdr->type)) &&
 	       vd->backlog < vd->options.backlog &&
 	       vd->conns < vd->options.max_conns;
 }
@@ -176,6 +179,8 @@ static void receive_connecting(struct vsockdev_conn *conn,
 static void receive_data(struct vsockdev_conn *conn,
 			 const struct vsockdev_hdr *hdr, const void *payload)
 {
+	bool end = conn->type == VSOCKDEV_TYPE_SEQPACKET &&
+		   (hdr->flags & VIRTIO_VSOCK_SEQ_EOM);
 	struct vsockdev *vd = conn->vd;
 
 	/* It said that it would not send more, or sends more than allowed */
@@ -189,8 +194,9 @@ static void receive_data(struct vsockdev_conn *conn,
 	/* A host that still has something to say is not one that hangs */
 	if (conn->closing && !conn->user_closed && hdr->len)
 		vsockdev_conn_arm(conn, conn->close_timeout);
-	if (hdr->len)
-		vsockdev_pump_receive(conn, payload, hdr->len);
+	/* An empty message would read as an end of file: there are none */
+	if (hdr->len || (end && conn->rx_message))
+		vsockdev_deliver_queue(conn, payload, hdr->len, end);
 }
 
 /*
@@ -208,6 +214,16 @@ static void receive_rst(struct vsockdev_conn *conn)
 		vsockdev_conn_end(conn, false, VSOCKDEV_RST_LOCAL_CLOSE, 0);
 	else
 		vsockdev_conn_end(conn, false, VSOCKDEV_RST_SHUTDOWN, 0);
+}
+
+static void receive_shutdown(struct vsockdev_conn *conn,
+			     const struct vsockdev_hdr *hdr)
+{
+	/* Half of a message is no clean end */
+	if ((hdr->flags & VIRTIO_VSOCK_SHUTDOWN_SEND) && conn->rx_message)
+		violation(conn);
+	else
+		vsockdev_conn_peer_shutdown(conn, hdr->flags & SHUTDOWN_FLAGS);
 }
 
 static void receive_established(struct vsockdev_conn *conn,
@@ -232,7 +248,7 @@ static void receive_established(struct vsockdev_conn *conn,
 		vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_UPDATE);
 		break;
 	case VIRTIO_VSOCK_OP_SHUTDOWN:
-		vsockdev_conn_peer_shutdown(conn, hdr->flags & SHUTDOWN_FLAGS);
+		receive_shutdown(conn, hdr);
 		break;
 	default:
 		violation(conn);

@@ -107,25 +107,62 @@ int vsockdev_sock_error(const struct vsockdev_sock *vs)
 	return READ_ONCE(vs->error);
 }
 
+/* Somebody may have read a part of it before we came */
+static u32 consumed(const struct vsockdev_sock *vs, const struct sk_buff *skb)
+{
+	return vs->seqpacket ? 0 : vsockdev_compat_unix_consumed(skb);
+}
+
 static int take_skb(struct sock *sk, struct sk_buff *skb)
 {
-	/* Somebody may have read a part of it before we came */
-	u32 consumed = vsockdev_compat_unix_consumed(skb);
 	struct vsockdev_sock *vs;
+	u32 offset;
 
 	rcu_read_lock();
 	vs = rcu_dereference_sk_user_data(sk);
 	rcu_read_unlock();
 
-	if (skb->len <= consumed) {
+	/* This also drops empty messages, which would read as an end of file */
+	offset = consumed(vs, skb);
+	if (skb->len <= offset) {
 		consume_skb(skb);
 		return 0;
 	}
 	if (skb_queue_empty(&vs->skbs))
-		vs->offset = consumed;
+		vs->offset = offset;
 	__skb_queue_tail(&vs->skbs, skb);
-	vs->pending += skb->len - consumed;
+	vs->pending += skb->len - offset;
 	return 0;
+}
+
+/* Drops what was sent along with the bytes; who wrote them still pays */
+static void drop_rights(struct sk_buff *skb)
+{
+	struct sock *writer = skb->sk;
+	bool lives = refcount_inc_not_zero(&writer->sk_refcnt);
+
+	skb_orphan(skb);
+	if (!lives)
+		return;
+	skb_set_owner_w(skb, writer);
+	sock_put(writer);
+}
+
+/*
+ * AF_UNIX has no read_skb() for this type, and recvmsg() would copy. The lock
+ * is the one under which a program that reads our end looks at the skb.
+ */
+static int read_message_skb(struct sock *sk)
+{
+	struct sk_buff *skb;
+	int ret;
+
+	mutex_lock(&unix_sk(sk)->iolock);
+	skb = skb_recv_datagram(sk, MSG_DONTWAIT, &ret);
+	if (skb)
+		drop_rights(skb);
+	mutex_unlock(&unix_sk(sk)->iolock);
+	return skb ? take_skb(sk, skb) : ret;
 }
 
 static void drain_unix(struct vsockdev_sock *vs)
@@ -133,7 +170,9 @@ static void drain_unix(struct vsockdev_sock *vs)
 	struct sock *sk = vs->sock->sk;
 
 	while (!skb_queue_empty_lockless(&sk->sk_receive_queue)) {
-		int ret = vs->sock->ops->read_skb(sk, take_skb);
+		int ret = vs->seqpacket ?
+				  read_message_skb(sk) :
+				  vs->sock->ops->read_skb(sk, take_skb);
 
 		/* After an out-of-band byte there is EAGAIN, and yet more */
 		if (ret < 0 && ret != -EAGAIN) {
@@ -171,11 +210,27 @@ size_t vsockdev_sock_pending(struct vsockdev_sock *vs)
 	return vs->pending;
 }
 
-static size_t read_unix(struct vsockdev_sock *vs, void *to, size_t len)
+/**
+ * vsockdev_sock_message() - length of the message that is to be read next
+ * @vs: the socket
+ *
+ * Return: bytes; 0 if there is none, if a part of it was read already, or if
+ * the socket has no messages.
+ */
+u32 vsockdev_sock_message(const struct vsockdev_sock *vs)
+{
+	const struct sk_buff *skb = skb_peek(&vs->skbs);
+
+	return skb && vs->seqpacket && !vs->offset ? skb->len : 0;
+}
+
+/* A message is an skb: no read goes past its end */
+static size_t read_unix(struct vsockdev_sock *vs, void *to, size_t len,
+			bool *end)
 {
 	size_t done = 0;
 
-	while (done < len && !skb_queue_empty(&vs->skbs)) {
+	while (done < len && !*end && !skb_queue_empty(&vs->skbs)) {
 		struct sk_buff *skb = skb_peek(&vs->skbs);
 		u32 part = min_t(size_t, len - done, skb->len - vs->offset);
 
@@ -188,8 +243,8 @@ static size_t read_unix(struct vsockdev_sock *vs, void *to, size_t len)
 		__skb_unlink(skb, &vs->skbs);
 		consume_skb(skb);
 		skb = skb_peek(&vs->skbs);
-		if (skb)
-			vs->offset = vsockdev_compat_unix_consumed(skb);
+		vs->offset = skb ? consumed(vs, skb) : 0;
+		*end = vs->seqpacket;
 	}
 	vs->pending -= done;
 	return done;
@@ -214,12 +269,17 @@ static ssize_t read_tcp(struct vsockdev_sock *vs, void *to, size_t len,
  * @vs: the socket
  * @to: where they go
  * @len: how many at most
+ * @end: out: a message ends here
  *
  * Return: how many it were, 0 if there are none now.
  */
-ssize_t vsockdev_sock_read(struct vsockdev_sock *vs, void *to, size_t len)
+ssize_t vsockdev_sock_read(struct vsockdev_sock *vs, void *to, size_t len,
+			   bool *end)
 {
-	return vs->tcp ? read_tcp(vs, to, len, 0) : read_unix(vs, to, len);
+	*end = false;
+	if (vs->tcp)
+		return read_tcp(vs, to, len, 0);
+	return read_unix(vs, to, len, end);
 }
 
 /**
@@ -239,10 +299,20 @@ void vsockdev_sock_discard(struct vsockdev_sock *vs)
 	vs->pending = 0;
 }
 
+/* A message must fit the send buffer, which is as large as a program made it */
+static void make_room(struct vsockdev_sock *vs, size_t len)
+{
+	struct sock *sk = vs->sock->sk;
+	int size = len + SKB_TRUESIZE(0);
+
+	if (vs->seqpacket && READ_ONCE(sk->sk_sndbuf) < size)
+		WRITE_ONCE(sk->sk_sndbuf, size);
+}
+
 /**
  * vsockdev_sock_write() - hand bytes over to the program
  * @vs: the socket
- * @from: the bytes
+ * @from: the bytes; a whole message where the socket keeps messages apart
  * @len: how many
  *
  * Return: how many were taken, -EAGAIN if none can be now (the pump is woken
@@ -255,6 +325,7 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len)
 	const struct cred *saved;
 	int ret;
 
+	make_room(vs, len);
 	/* Who reads at the other end may ask who wrote it */
 	saved = override_creds(vs->cred);
 	ret = kernel_sendmsg(vs->sock, &msg, &vec, 1, len);
@@ -287,6 +358,21 @@ void vsockdev_sock_end_writes(struct vsockdev_sock *vs)
 {
 	vs->writes_ended = true;
 	kernel_sock_shutdown(vs->sock, SHUT_WR);
+}
+
+/**
+ * vsockdev_sock_unread() - tells whether the program must read before the end
+ * @vs: the socket
+ *
+ * A socket that keeps messages apart tells of an error before it gives what
+ * it has. The pump is woken when there is nothing left.
+ *
+ * Return: true if so.
+ */
+bool vsockdev_sock_unread(const struct vsockdev_sock *vs)
+{
+	/* The last unit is given back only after the pump was woken */
+	return vs->seqpacket && sk_wmem_alloc_get(vs->sock->sk) > 1;
 }
 
 static void abort_unix(struct vsockdev_sock *vs)

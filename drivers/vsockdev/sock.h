@@ -16,21 +16,26 @@ struct vsockdev_sock;
 #define VSOCKDEV_SOCK_CLOSED		BIT(2)	/* it is gone altogether */
 #define VSOCKDEV_SOCK_FAILED		BIT(3)	/* see vsockdev_sock_error() */
 
-struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn);
+struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn,
+					  u32 types);
 void vsockdev_sock_release(struct vsockdev_sock *vs);
 
 bool vsockdev_sock_is_tcp(const struct vsockdev_sock *vs);
+u16 vsockdev_sock_type(const struct vsockdev_sock *vs);
 u32 vsockdev_sock_ends(struct vsockdev_sock *vs);
 int vsockdev_sock_error(const struct vsockdev_sock *vs);
 
 size_t vsockdev_sock_pending(struct vsockdev_sock *vs);
-ssize_t vsockdev_sock_read(struct vsockdev_sock *vs, void *to, size_t len);
+u32 vsockdev_sock_message(const struct vsockdev_sock *vs);
+ssize_t vsockdev_sock_read(struct vsockdev_sock *vs, void *to, size_t len,
+			   bool *end);
 void vsockdev_sock_discard(struct vsockdev_sock *vs);
 ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len);
 
 void vsockdev_sock_end_reads(struct vsockdev_sock *vs);
 void vsockdev_sock_end_writes(struct vsockdev_sock *vs);
 u32 vsockdev_sock_unsent(const struct vsockdev_sock *vs);
+bool vsockdev_sock_unread(const struct vsockdev_sock *vs);
 void vsockdev_sock_abort(struct vsockdev_sock *vs);
 
 void vsockdev_sock_exit(void);

@@ -7,6 +7,10 @@
 
 #include "pure.h"
 
+/* Feature bits that older headers do not have (virtio 1.3, 5.10.3) */
+#define VSOCKDEV_F_STREAM		0
+#define VSOCKDEV_F_NO_IMPLIED_STREAM	2
+
 /* Bytes of the header in front of each packet (virtio 1.2, 5.10.6) */
 #define VSOCKDEV_HDR_LEN	sizeof(struct virtio_vsock_hdr)
 

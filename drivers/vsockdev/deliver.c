@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev - bytes from the host to a program
+ *
+ * DOC: The RX work copies received bytes into chunks, and the pump of the
+ * connection moves them into the socket. fwd_cnt advances when they are in
+ * there. Small packets share a chunk, so that a byte costs about a byte
+ * however the host slices them.
+ */
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "conn.h"
+#include "deliver.h"
+#include "device.h"
+#include "sock.h"
+
+/* Chunks that the pump moves before it lets others run */
+#define BATCH		64
+
+/*
+ * Packets up to this size share chunks, which costs a copy under the lock.
+ * Larger ones get a chunk each.
+ */
+#define CHUNK_SMALL	(SZ_4K - sizeof(struct vsockdev_chunk))
+
+static void forwarded(struct vsockdev_conn *conn, u32 len)
+{
+	vsockdev_credit_forwarded(&conn->credit, len);
+	if (conn->state == VSOCKDEV_CONN_ESTABLISHED &&
+	    vsockdev_credit_update_due(&conn->credit))
+		vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_UPDATE);
+}
+
+static void drop_chunk(struct vsockdev_conn *conn,
+		       struct vsockdev_chunk *chunk)
+{
+	list_del(&chunk->node);
+	kfree(chunk);
+}
+
+/**
+ * vsockdev_deliver_discard() - forget what the program did not get
+ * @conn: the connection, whose program takes no more
+ *
+ * The peer is kept going. Context: under the device's lock.
+ */
+void vsockdev_deliver_discard(struct vsockdev_conn *conn)
+{
+	struct vsockdev_chunk *chunk, *next;
+
+	lockdep_assert_held(&conn->vd->lock);
+
+	list_for_each_entry_safe(chunk, next, &conn->rx_chunks, node) {
+		conn->vd->stats.rx_discarded += chunk->unread;
+		forwarded(conn, chunk->unread);
+		drop_chunk(conn, chunk);
+	}
+}
+
+/* The program got @len bytes, which fill @room in the chunk */
+static void taken(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
+		  u32 len, u32 room)
+{
+	chunk->head += room;
+	chunk->unread -= len;
+	forwarded(conn, len);
+	if (chunk->head == chunk->tail)
+		drop_chunk(conn, chunk);
+}
+
+static struct vsockdev_chunk *first_chunk(struct vsockdev_conn *conn,
+					  u32 *len)
+{
+	struct vsockdev_chunk *chunk;
+
+	chunk = list_first_entry_or_null(&conn->rx_chunks,
+					 struct vsockdev_chunk, node);
+	if (chunk)
+		*len = chunk->unread;
+	return chunk;
+}
+
+static bool deliver_stream(struct vsockdev_conn *conn)
+{
+	struct vsockdev *vd = conn->vd;
+	struct vsockdev_chunk *chunk;
+	int budget = BATCH;
+	ssize_t ret;
+	u32 len;
+
+	spin_lock(&vd->lock);
+	chunk = first_chunk(conn, &len);
+	spin_unlock(&vd->lock);
+
+	/* Others only ever add to the end, of the chunk and of the list */
+	while (chunk) {
+		if (!budget--)
+			return true;
+		ret = vsockdev_sock_write(conn->sock, chunk->data +
+					  chunk->head, len);
+		if (ret == -EAGAIN)
+			return false;
+		spin_lock(&vd->lock);
+		if (ret < 0) {
+			conn->rx_discard = true;
+			spin_unlock(&vd->lock);
+			return false;
+		}
+		taken(conn, chunk, ret, ret);
+		chunk = first_chunk(conn, &len);
+		vsockdev_sched_unlock(vd);
+	}
+	return false;
+}
+
+/*
+ * In a chunk of SEQPACKET each part of a message has its length in front, in
+ * whose highest bit is whether the message ends with it.
+ */
+#define PART_END	BIT(31)
+
+struct part {
+	u32 len;
+	u8 data[];
+};
+
+static u32 part_len(const struct part *part)
+{
+	return part->len & ~PART_END;
+}
+
+static u32 part_room(u32 len)
+{
+	return ALIGN(sizeof(struct part) + len, __alignof__(struct part));
+}
+
+/**
+ * struct cursor - a place among the parts of a connection
+ * @chunk: of the next part
+ * @pos: of the next part in @chunk
+ */
+struct cursor {
+	struct vsockdev_chunk *chunk;
+	u32 pos;
+};
+
+/* Where the first part is; there is one */
+static struct cursor first_part(struct vsockdev_conn *conn)
+{
+	struct cursor cursor;
+
+	cursor.chunk = list_first_entry(&conn->rx_chunks,
+					struct vsockdev_chunk, node);
+	cursor.pos = cursor.chunk->head;
+	return cursor;
+}
+
+/* The part at a place, which moves on. There is one, and it does not change */
+static struct part *next_part(struct cursor *cursor)
+{
+	struct part *part;
+
+	if (cursor->pos == cursor->chunk->tail) {
+		cursor->chunk = list_next_entry(cursor->chunk, node);
+		cursor->pos = 0;
+	}
+	part = (struct part *)(cursor->chunk->data + cursor->pos);
+	cursor->pos += part_room(part_len(part));
+	return part;
+}
+
+/* Length of the first message, 0 if there is no whole one */
+static u32 message_len(struct vsockdev_conn *conn)
+{
+	struct cursor cursor;
+	struct part *part;
+	u32 len = 0;
+
+	if (!conn->rx_messages)
+		return 0;
+	cursor = first_part(conn);
+	do {
+		part = next_part(&cursor);
+		len += part_len(part);
+	} while (!(part->len & PART_END));
+	return len;
+}
+
+/* Copies the first message. Its parts change only when it is taken out */
+static void copy_message(struct vsockdev_conn *conn, u8 *to)
+{
+	struct cursor cursor = first_part(conn);
+	struct part *part;
+
+	do {
+		part = next_part(&cursor);
+		memcpy(to, part->data, part_len(part));
+		to += part_len(part);
+	} while (!(part->len & PART_END));
+}
+
+static void drop_message(struct vsockdev_conn *conn)
+{
+	bool end = false;
+
+	while (!end) {
+		struct cursor cursor = first_part(conn);
+		struct part *part = next_part(&cursor);
+		u32 len = part_len(part);
+
+		end = part->len & PART_END;
+		taken(conn, cursor.chunk, len, part_room(len));
+	}
+	conn->rx_messages--;
+}
+
+/* Hands over one message. Returns as vsockdev_sock_write() does */
+static int write_message(struct vsockdev_conn *conn, u32 len)
+{
+	u8 *message = kvmalloc(len, GFP_KERNEL_ACCOUNT);
+	ssize_t ret;
+
+	if (!message)
+		return -ENOMEM;
+	copy_message(conn, message);
+	ret = vsockdev_sock_write(conn->sock, message, len);
+	kvfree(message);
+	return ret;
+}
+
+/* Messages go out whole; one that never became whole goes nowhere */
+static bool deliver_messages(struct vsockdev_conn *conn)
+{
+	struct vsockdev *vd = conn->vd;
+	int budget = BATCH;
+	ssize_t ret = 0;
+	u32 len;
+
+	for (;;) {
+		spin_lock(&vd->lock);
+		if (ret > 0)
+			drop_message(conn);
+		else if (ret == -ENOMEM)
+			vsockdev_conn_fail(conn, ret);
+		else if (ret < 0)
+			conn->rx_discard = true;
+		len = message_len(conn);
+		if (!len && conn->state == VSOCKDEV_CONN_DEAD)
+			vsockdev_deliver_discard(conn);
+		vsockdev_sched_unlock(vd);
+		if (!len || ret < 0)
+			return false;
+		if (!budget--)
+			return true;
+		ret = write_message(conn, len);
+		if (ret == -EAGAIN)
+			return false;
+	}
+}
+
+/**
+ * vsockdev_deliver() - move received bytes into the socket
+ * @conn: with a socket
+ *
+ * Context: the pump; may sleep for as long as a program likes.
+ * Return: true if there is more to do at once.
+ */
+bool vsockdev_deliver(struct vsockdev_conn *conn)
+{
+	if (conn->type == VSOCKDEV_TYPE_SEQPACKET)
+		return deliver_messages(conn);
+	return deliver_stream(conn);
+}
+
+/* Room that @len bytes take in a chunk */
+static u32 room_for(const struct vsockdev_conn *conn, u32 len)
+{
+	return conn->type == VSOCKDEV_TYPE_SEQPACKET ? part_room(len) : len;
+}
+
+static void append(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
+		   const void *payload, u32 len, bool end)
+{
+	u8 *to = chunk->data + chunk->tail;
+
+	if (conn->type == VSOCKDEV_TYPE_SEQPACKET) {
+		struct part *part = (struct part *)to;
+
+		part->len = len | (end ? PART_END : 0);
+		to = part->data;
+	}
+	memcpy(to, payload, len);
+	chunk->tail += room_for(conn, len);
+	chunk->unread += len;
+}
+
+/* Puts bytes at the end of the last chunk, if it has the room */
+static bool join_chunk(struct vsockdev_conn *conn, const void *payload,
+		       u32 len, bool end)
+{
+	struct vsockdev_chunk *chunk;
+	u32 room = room_for(conn, len);
+
+	if (room > CHUNK_SMALL || list_empty(&conn->rx_chunks))
+		return false;
+	chunk = list_last_entry(&conn->rx_chunks, struct vsockdev_chunk, node);
+	if (chunk->size - chunk->tail < room)
+		return false;
+	append(conn, chunk, payload, len, end);
+	return true;
+}
+
+static struct vsockdev_chunk *make_chunk(struct vsockdev_conn *conn,
+					 const void *payload, u32 len,
+					 bool end)
+{
+	struct vsockdev_chunk *chunk;
+	struct mem_cgroup *memcg;
+	u32 size = max_t(u32, room_for(conn, len), CHUNK_SMALL);
+
+	/* All connections wait for this: no trying hard in a full cgroup */
+	memcg = set_active_memcg(conn->memcg);
+	chunk = kmalloc(struct_size(chunk, data, size),
+			GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
+	set_active_memcg(memcg);
+	if (!chunk)
+		return NULL;
+	chunk->head = 0;
+	chunk->tail = 0;
+	chunk->unread = 0;
+	chunk->size = size;
+	append(conn, chunk, payload, len, end);
+	return chunk;
+}
+
+/*
+ * A message that fills the window and goes on can never be received whole.
+ * Returns false if it ended the connection.
+ */
+static bool count_message(struct vsockdev_conn *conn, u32 len, bool end)
+{
+	u32 max = min_t(u32, conn->credit.buf_alloc, VSOCKDEV_MESSAGE_MAX);
+
+	conn->rx_message += len;
+	if (conn->state != VSOCKDEV_CONN_DEAD &&
+	    (conn->rx_message > max || (conn->rx_message == max && !end))) {
+		vsockdev_conn_end(conn, true, VSOCKDEV_RST_MESSAGE_SIZE,
+				  EMSGSIZE);
+		return false;
+	}
+	if (end) {
+		conn->rx_message = 0;
+		conn->rx_messages++;
+	}
+	return true;
+}
+
+/* What has arrived is to be delivered */
+static void arrived(struct vsockdev_conn *conn, u32 len, bool end)
+{
+	if (conn->type != VSOCKDEV_TYPE_SEQPACKET ||
+	    count_message(conn, len, end))
+		vsockdev_conn_wake(conn);
+}
+
+/**
+ * vsockdev_deliver_queue() - queue received bytes for the program
+ * @conn: ESTABLISHED, and @len was counted in its credit
+ * @payload: the bytes
+ * @len: how many; 0 only if it is where a message ends
+ * @end: a message of SEQPACKET ends here
+ *
+ * Context: under the device's lock, which is dropped for a while.
+ */
+void vsockdev_deliver_queue(struct vsockdev_conn *conn, const void *payload,
+			    u32 len, bool end)
+{
+	struct vsockdev *vd = conn->vd;
+	struct vsockdev_chunk *chunk;
+
+	lockdep_assert_held(&vd->lock);
+
+	if (conn->rx_discard) {
+		vd->stats.rx_discarded += len;
+		forwarded(conn, len);
+		return;
+	}
+	if (join_chunk(conn, payload, len, end)) {
+		arrived(conn, len, end);
+		return;
+	}
+
+	vsockdev_conn_get(conn);
+	spin_unlock(&vd->lock);
+	chunk = make_chunk(conn, payload, len, end);
+	spin_lock(&vd->lock);
+	if (!chunk) {
+		vsockdev_conn_fail(conn, -ENOMEM);
+	} else {
+		list_add_tail(&chunk->node, &conn->rx_chunks);
+		arrived(conn, len, end);
+	}
+	vsockdev_conn_put(conn);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vsockdev - bytes from the host to a program
+ */
+#ifndef VSOCKDEV_DELIVER_H
+#define VSOCKDEV_DELIVER_H
+
+#include <linux/types.h>
+
+struct vsockdev_conn;
+
+bool vsockdev_deliver(struct vsockdev_conn *conn);
+void vsockdev_deliver_discard(struct vsockdev_conn *conn);
+void vsockdev_deliver_queue(struct vsockdev_conn *conn, const void *payload,
+			    u32 len, bool end);
+
+#endif /* VSOCKDEV_DELIVER_H */
