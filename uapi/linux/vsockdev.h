@@ -31,7 +31,7 @@
  * EINVAL  @size is below that of the first version, a reserved member is
  *         not zero, or a value is out of its range.
  * E2BIG   @size is beyond what this kernel knows and the rest is not zero.
- * EOPNOTSUPP A flag is unknown, or this driver does not build the call yet.
+ * EOPNOTSUPP A flag is unknown.
  * EPERM   The file has not started the device (all but START, GET_CID and
  *         GET_INFO).
  * ENODEV  The device is gone. The file stays open and answers only this.
@@ -156,7 +156,8 @@ struct vsockdev_stop {
  * @size: sizeof(struct vsockdev_send_request)
  * @flags: must be 0
  * @addr: the new connection
- * @socket_fd: a connected AF_UNIX stream socket or TCP socket. The driver
+ * @socket_fd: a connected AF_UNIX stream socket or TCP socket, or an AF_UNIX
+ *	seqpacket socket, which asks for a SEQPACKET connection. The driver
  *	takes its own reference: the caller may close its descriptor
  * @conn_id: out: the id of the connection; must be 0 on entry
  * @buf_alloc: window of this connection; 0 for that of START
@@ -167,6 +168,12 @@ struct vsockdev_stop {
  * Returns once the REQUEST is queued. A RESPONSE event or an RST event
  * follows. Nothing is taken from the host or sent to it before RESPONSE.
  * Source: FIDL ``Device.SendRequest``; virtio 1.2, 5.10.6.
+ *
+ * A SEQPACKET connection keeps messages apart. A message can be as long as
+ * the window of the side that receives it, and 262144 bytes at most on its
+ * way to the program; a longer one ends the connection, and the RST event has
+ * the reason %VSOCKDEV_RST_MESSAGE_SIZE. There are no empty messages, as they
+ * would read as an end of file: they are dropped.
  *
  * Errors: EADDRINUSE the address is in use, or an RST event of its last
  * connection is still unread; EBADF no such descriptor; ENOTSOCK not a
@@ -196,7 +203,8 @@ struct vsockdev_send_request {
  * @size: sizeof(struct vsockdev_send_response)
  * @flags: must be 0
  * @addr: the address of a REQUEST event
- * @socket_fd: as in struct vsockdev_send_request
+ * @socket_fd: as in struct vsockdev_send_request, of the type that the REQUEST
+ *	event names
  * @conn_id: the id of the REQUEST event, or 0 to go by @addr alone
  * @buf_alloc: window of this connection; 0 for that of START
  * @close_timeout_ms: as in START; 0 for that of START
@@ -205,7 +213,8 @@ struct vsockdev_send_request {
  *
  * Errors: ENOTCONN no REQUEST waits at @addr: there never was one, it is
  * answered, or the host withdrew it; ESTALE @conn_id is not the connection
- * at @addr; the errors of the socket and ECONNRESET as for SEND_REQUEST.
+ * at @addr; EPROTOTYPE the socket is of another type than the REQUEST; the
+ * other errors of the socket and ECONNRESET as for SEND_REQUEST.
  */
 struct vsockdev_send_response {
 	__u32 size;
@@ -230,7 +239,9 @@ struct vsockdev_send_response {
  *
  * RST goes to the host, whether there is a connection or not; the socket is
  * aborted; unread events of the connection are dropped, except for a
- * SEND_VMO_COMPLETE, and none follows. Source: FIDL ``Device.SendRst``.
+ * SEND_VMO_COMPLETE, and none follows. While a transport reset is not
+ * acknowledged nothing is left to be reset: this succeeds and does nothing.
+ * Source: FIDL ``Device.SendRst``.
  *
  * Errors: ESTALE @conn_id is not the connection at @addr; ENOBUFS there is
  * no connection at @addr and too many replies wait for the host already.
@@ -289,13 +300,28 @@ struct vsockdev_send_shutdown {
  * @offset: first byte of the range
  * @length: bytes of the range
  *
- * The pages are sent without a copy. A SEND_VMO_COMPLETE event tells when
- * the device returned the last one. Source: FIDL ``Device.SendVmo``.
+ * The pages are sent without a copy, as part of the stream: ahead of what the
+ * program has written and the driver has not taken yet, and nothing of the
+ * program goes in between. So they are not to be written to until a
+ * SEND_VMO_COMPLETE event says that the device has returned the last one; what
+ * is written there meanwhile may be sent. Holes of a memfd are sent as zeroes
+ * and stay holes. The driver takes its own reference to the file, until the
+ * last page was looked up. Source: FIDL ``Device.SendVmo``.
  *
- * Errors: ENOTCONN no established connection at @addr; EBUSY the last one's
- * SEND_VMO_COMPLETE was not read yet; EINVAL @length is 0 or the range
+ * There is one SEND_VMO_COMPLETE for each SEND_VMO that returned 0. Its status
+ * is 0 if all was sent; EIO if the file was truncated or could not be read,
+ * which also ends the connection; EPIPE after a SHUTDOWN of either side;
+ * ECANCELED after SEND_RST; ENODEV if the device was removed; else the error of
+ * the RST event that follows, or ECONNRESET. When a connection ends first, the
+ * event comes at once, and the device may still read the pages until it
+ * returns them.
+ *
+ * Errors: ENOTCONN no established connection at @addr; EPIPE its sending
+ * direction is over; EPROTOTYPE it is a SEQPACKET connection; EBUSY the last
+ * one's SEND_VMO_COMPLETE was not read yet; EINVAL @length is 0 or the range
  * passes the end of the file; EBADF not open for reading; EOPNOTSUPP a file
- * of another kind; ESTALE; ECONNRESET.
+ * of another kind; ESTALE @conn_id is not the connection at @addr; ECONNRESET
+ * a transport reset is not acknowledged.
  */
 struct vsockdev_send_vmo {
 	__u32 size;
@@ -316,9 +342,14 @@ struct vsockdev_send_vmo {
  * @flags: must be 0
  * @generation: that of the TRANSPORT_RESET event
  *
- * Source: FIDL ``Callbacks.TransportReset``, its reply.
+ * After a transport reset SEND_REQUEST, SEND_RESPONSE, SEND_SHUTDOWN and
+ * SEND_VMO fail with ECONNRESET until this call, so that none of them, meant
+ * for a connection that is gone, can meet one with the new host. REQUESTs of
+ * the new host wait meanwhile, and are told after this call. Source: FIDL
+ * ``Callbacks.TransportReset``, its reply.
  *
- * Errors: ESTALE there was a later reset; EALREADY no reset is waiting.
+ * Errors: EALREADY no reset is waiting; ESTALE @generation is not that of the
+ * last reset.
  */
 struct vsockdev_reset_done {
 	__u32 size;
@@ -438,7 +469,11 @@ struct vsockdev_get_info {
  * @VSOCKDEV_EVENT_SHUTDOWN: the host will not send, or not receive, more.
  *	A direction is told once; two directions told before the first was
  *	read may come as one event
- * @VSOCKDEV_EVENT_TRANSPORT_RESET: every connection is gone
+ * @VSOCKDEV_EVENT_TRANSPORT_RESET: the host is another one, or the same after
+ *	a snapshot or migration, or the guest was suspended. Every connection
+ *	is gone, its program reads ECONNRESET, and no other event tells of it:
+ *	what was unread vanished, except for SEND_VMO_COMPLETE. RESET_DONE
+ *	acknowledges it. Of several resets only the last one is told
  * @VSOCKDEV_EVENT_SEND_VMO_COMPLETE: a SEND_VMO came to its end
  *
  * A reader skips types that it does not know.
@@ -462,8 +497,8 @@ enum vsockdev_event_type {
  *	ECONNRESET when it left received data unread)
  * @VSOCKDEV_RST_TIMED_OUT: a connect or close timeout ran out (ETIMEDOUT)
  * @VSOCKDEV_RST_PROTOCOL: the host broke the protocol (EPROTO)
- * @VSOCKDEV_RST_MESSAGE_SIZE: a SEQPACKET message larger than the window
- *	(EMSGSIZE)
+ * @VSOCKDEV_RST_MESSAGE_SIZE: a SEQPACKET message, of either side, that is
+ *	larger than the window (EMSGSIZE)
  * @VSOCKDEV_RST_LOCAL_ERROR: this side failed; the error says how (ENOMEM,
  *	or that of the socket)
  *
