@@ -20,8 +20,25 @@
 static dev_t first_devt;
 static DEFINE_IDA(minors);
 
+/* By which udev can tell one device from another */
+static ssize_t cid_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	struct vsockdev *vd = container_of(dev, struct vsockdev, dev);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vd->cid));
+}
+static DEVICE_ATTR_RO(cid);
+
+static struct attribute *vsockdev_attrs[] = {
+	&dev_attr_cid.attr,
+	NULL,
+};
+ATTRIBUTE_GROUPS(vsockdev);
+
 static struct class vsockdev_class = {
 	.name = KBUILD_MODNAME,
+	.dev_groups = vsockdev_groups,
 };
 
 static int chardev_open(struct inode *inode, struct file *file)
@@ -140,6 +157,15 @@ int vsockdev_chardev_add(struct vsockdev *vd, struct device *parent)
 {
 	vd->dev.parent = parent;
 	return cdev_device_add(&vd->cdev, &vd->dev);
+}
+
+/**
+ * vsockdev_chardev_changed() - let udev look at the attributes again
+ * @vd: the device, whose context id is another one now
+ */
+void vsockdev_chardev_changed(struct vsockdev *vd)
+{
+	kobject_uevent(&vd->dev.kobj, KOBJ_CHANGE);
 }
 
 /**

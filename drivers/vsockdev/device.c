@@ -58,12 +58,12 @@ void vsockdev_device_resume_rx(struct vsockdev *vd)
 
 static bool rx_may_go_on(struct vsockdev *vd)
 {
-	bool room;
+	bool may;
 
 	spin_lock(&vd->lock);
-	room = vsockdev_sched_reply_room(vd);
+	may = vd->ready && vsockdev_sched_reply_room(vd);
 	spin_unlock(&vd->lock);
-	return room;
+	return may;
 }
 
 /* Returns false if packets are left for another time */
@@ -131,13 +131,17 @@ static u32 read_cid(struct vsockdev *vd)
 static void transport_reset(struct vsockdev *vd, bool asked)
 {
 	u32 cid = read_cid(vd);
+	bool changed;
 
 	spin_lock(&vd->lock);
-	if (vd->ready && (asked || cid != vd->cid)) {
+	changed = vd->ready && cid != vd->cid;
+	if (vd->ready && (asked || changed)) {
 		vsockdev_owner_reset(vd);
 		vsockdev_owner_tell_reset(vd, cid);
 	}
 	vsockdev_sched_unlock(vd);
+	if (changed)
+		vsockdev_chardev_changed(vd);
 }
 
 static void event_work(struct work_struct *work)
@@ -176,11 +180,23 @@ static int ring_prepare(struct vsockdev *vd)
 	return ret;
 }
 
-static void ring_go(struct vsockdev *vd)
+/*
+ * Nothing is sent before the device knows that we are ready. It may have sent
+ * something by then, which the RX work has left alone.
+ */
+static void ring_go(struct vsockdev *vd, bool restored)
 {
+	u32 cid = read_cid(vd);
+
 	virtio_device_ready(vd->vdev);
 	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_EVENT]);
 	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_RX]);
+	spin_lock(&vd->lock);
+	vd->ready = true;
+	if (restored)
+		vsockdev_owner_tell_reset(vd, cid);
+	spin_unlock(&vd->lock);
+	vsockdev_device_resume_rx(vd);
 }
 
 /*
@@ -271,8 +287,7 @@ static int device_probe(struct virtio_device *vdev)
 	ret = ring_prepare(vd);
 	if (ret)
 		goto err_put;
-	vd->ready = true;
-	ring_go(vd);
+	ring_go(vd, false);
 	ret = vsockdev_chardev_add(vd, &vdev->dev);
 	if (ret)
 		goto err_gone;
@@ -315,18 +330,13 @@ static int device_restore(struct virtio_device *vdev)
 {
 	struct vsockdev *vd = vdev->priv;
 	int ret = ring_prepare(vd);
-	u32 cid;
 
 	if (ret) {
 		device_gone(vd);
 		return ret;
 	}
-	cid = read_cid(vd);
-	spin_lock(&vd->lock);
-	vd->ready = true;
-	vsockdev_owner_tell_reset(vd, cid);
-	spin_unlock(&vd->lock);
-	ring_go(vd);
+	ring_go(vd, true);
+	vsockdev_chardev_changed(vd);
 	return 0;
 }
 #endif

@@ -152,6 +152,7 @@ void vsockdev_owner_tell_reset(struct vsockdev *vd, u32 cid);
 /* chardev.c: the node of a device */
 int vsockdev_chardev_add(struct vsockdev *vd, struct device *parent);
 struct vsockdev *vsockdev_chardev_alloc(void);
+void vsockdev_chardev_changed(struct vsockdev *vd);
 void vsockdev_chardev_del(struct vsockdev *vd);
 int vsockdev_chardev_init(void);
 void vsockdev_chardev_exit(void);

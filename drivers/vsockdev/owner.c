@@ -14,6 +14,8 @@
 #include "conn.h"
 #include "device.h"
 
+#include <trace/vsockdev.h>
+
 /**
  * vsockdev_owner_drop_conns() - end every connection
  * @vd: the device
@@ -61,8 +63,9 @@ void vsockdev_owner_tell_reset(struct vsockdev *vd, u32 cid)
 {
 	struct vsockdev_event_slot *slot = &vd->reset_event;
 
-	vd->cid = cid;
+	WRITE_ONCE(vd->cid, cid);
 	vd->generation++;
+	trace_vsockdev_transport_reset(vd->generation, cid);
 	if (!vd->owner)
 		return;
 	vd->reset_pending = true;

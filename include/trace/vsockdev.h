@@ -134,6 +134,20 @@ DEFINE_EVENT(vsockdev_conn, vsockdev_conn_end,
 	TP_ARGS(id, addr, reason)
 );
 
+TRACE_EVENT(vsockdev_transport_reset,
+	TP_PROTO(u64 generation, u32 cid),
+	TP_ARGS(generation, cid),
+	TP_STRUCT__entry(
+		__field(u64, generation)
+		__field(u32, cid)
+	),
+	TP_fast_assign(
+		__entry->generation = generation;
+		__entry->cid = cid;
+	),
+	TP_printk("generation=%llu cid=%u", __entry->generation, __entry->cid)
+);
+
 #endif /* VSOCKDEV_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH
