@@ -37,7 +37,8 @@ static struct conn_bucket *bucket(struct conn_table *table, uint32_t host_port,
 	return &table->buckets[(h >> 16) % CONN_BUCKETS];
 }
 
-struct conn *conn_new(struct vsock *vs, const struct endpoint_ops *ops)
+struct conn *conn_new(struct vsock *vs, const struct endpoint_ops *ops,
+		      uint16_t type)
 {
 	struct conn *conn;
 
@@ -47,6 +48,7 @@ struct conn *conn_new(struct vsock *vs, const struct endpoint_ops *ops)
 	if (!conn)
 		return NULL;
 	conn->vs = vs;
+	conn->type = type;
 	conn->ops = ops;
 	conn->src.fd = -1;
 	conn->writable = true;
@@ -98,6 +100,8 @@ void conn_kill(struct conn *conn)
 	conn->queued = false;
 	conn->ops->close(conn);
 	buf_free(&conn->buf);
+	messages_free(&conn->messages);
+	buf_free(&conn->staged);
 	TAILQ_REMOVE(&table->all, conn, all);
 	TAILQ_INSERT_TAIL(&table->dead, conn, all);
 	table->count--;

@@ -11,6 +11,7 @@
 #include "credit.h"
 #include "endpoint.h"
 #include "loop.h"
+#include "messages.h"
 
 struct vsock;
 
@@ -33,6 +34,7 @@ enum conn_timer { CONN_TIMER_CONNECT, CONN_TIMER_CLOSE, CONN_TIMERS };
 
 struct conn {
 	struct vsock *vs;
+	uint16_t type; /* VIRTIO_VSOCK_TYPE_* */
 	enum conn_state state;
 	uint32_t host_port;
 	uint32_t guest_port;
@@ -56,6 +58,9 @@ struct conn {
 
 	const struct endpoint_ops *ops;
 	struct buf buf; /* bytes that the endpoint could not take yet */
+	struct messages messages; /* and, for SEQPACKET, their boundaries */
+	bool in_message; /* some of one may have gone to the guest */
+	uint32_t message_left; /* bytes of it that have not */
 	bool readable; /* until a read says otherwise */
 	bool writable;
 	bool eof; /* the endpoint has no more for the guest */
@@ -65,6 +70,7 @@ struct conn {
 
 	/* For the endpoint. */
 	struct source src;
+	struct buf staged; /* the rest of a message to the guest */
 	uint64_t produced;
 };
 
@@ -86,7 +92,8 @@ struct conn_table {
 void conn_table_init(struct conn_table *table);
 
 /* A connection with no key yet; NULL when there are too many. */
-struct conn *conn_new(struct vsock *vs, const struct endpoint_ops *ops);
+struct conn *conn_new(struct vsock *vs, const struct endpoint_ops *ops,
+		      uint16_t type);
 
 /* Gives it a key, by which conn_find() finds it. */
 void conn_hash(struct conn *conn, uint32_t host_port, uint32_t guest_port);

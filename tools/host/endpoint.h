@@ -7,6 +7,7 @@
 #define VSOCKDEV_HOST_ENDPOINT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct conn;
@@ -15,6 +16,13 @@ struct iov;
 struct endpoint_ops {
 	/* What is buffered goes out even when the guest has gone. */
 	bool drains;
+
+	/*
+	 * The length of the next message for the guest, which read() will
+	 * bring; -ENODATA at the end, else as there. For SEQPACKET only, as
+	 * peek() is for streams only.
+	 */
+	int64_t (*next)(struct conn *conn);
 
 	/*
 	 * Bytes for the guest: their number, 0 at the end, -EAGAIN for
@@ -26,7 +34,8 @@ struct endpoint_ops {
 	ssize_t (*peek)(struct conn *conn);
 
 	/*
-	 * Bytes from the guest: how many were taken, -EAGAIN for none now
+	 * Bytes from the guest, one whole message in the case of SEQPACKET,
+	 * which is taken as such or not at all: how many were taken, -EAGAIN for none now
 	 * (flow_writable() tells when), another -errno for never again.
 	 */
 	ssize_t (*write)(struct conn *conn, const struct iov *iov);

@@ -11,7 +11,8 @@ struct conn;
 struct iov;
 
 /* Payload from the guest; false if it may not send that now. */
-bool flow_from_guest(struct conn *conn, const struct iov *payload);
+bool flow_from_guest(struct conn *conn, const struct iov *payload,
+		     uint32_t flags);
 
 /* The guest shut down directions (VIRTIO_VSOCK_SHUTDOWN_*). */
 void flow_guest_shutdown(struct conn *conn, uint32_t flags);
@@ -28,8 +29,14 @@ void flow_readable(struct conn *conn);
 /* From the endpoint: it may take bytes again. */
 void flow_writable(struct conn *conn);
 
-/* From the endpoint: it took bytes out of the connection's buffer. */
+/*
+ * From the endpoint: it took bytes out of the connection's buffer, for
+ * SEQPACKET no more than are left of the first message there.
+ */
 void flow_taken(struct conn *conn, size_t len);
+
+/* From the endpoint: nobody wants what is in the connection's buffer. */
+void flow_discard(struct conn *conn);
 
 /* From the endpoint: it takes no bytes any more. */
 void flow_gone(struct conn *conn);

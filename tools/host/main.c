@@ -12,7 +12,9 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 
+#include "control.h"
 #include "loop.h"
 #include "options.h"
 #include "unix.h"
@@ -25,7 +27,9 @@ struct host {
 	struct loop loop;
 	struct vsock vsock;
 	struct vhost_user vhost_user;
-	struct unix_listener unix_listener;
+	struct unix_listener streams;
+	struct unix_listener seqpackets;
+	struct control control;
 	struct source signals;
 	bool stop;
 };
@@ -81,9 +85,17 @@ static void setup(struct host *host)
 	vhost_user_init(&host->vhost_user, &host->opts, &host->loop,
 			&host->vsock);
 	vsock_init(&host->vsock, &host->opts, &host->loop,
-		   &queues[VSOCK_QUEUE_RX].vq, &queues[VSOCK_QUEUE_TX].vq);
-	check(unix_listen(&host->unix_listener, &host->vsock, host->opts.uds),
+		   &queues[VSOCK_QUEUE_RX].vq, &queues[VSOCK_QUEUE_TX].vq,
+		   &queues[VSOCK_QUEUE_EVENT].vq);
+	check(unix_listen(&host->streams, &host->vsock, SOCK_STREAM),
 	      host->opts.uds);
+	if (host->opts.seqpacket)
+		check(unix_listen(&host->seqpackets, &host->vsock,
+				  SOCK_SEQPACKET),
+		      "socket for SEQPACKET");
+	check(control_listen(&host->control, host->opts.control, &host->vsock,
+			     &host->vhost_user),
+	      host->opts.control);
 	check(vhost_user_listen(&host->vhost_user), host->opts.socket);
 }
 
@@ -113,7 +125,10 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	run(&host);
 	vhost_user_close(&host.vhost_user);
-	unix_unlisten(&host.unix_listener);
+	unix_unlisten(&host.streams);
+	if (host.opts.seqpacket)
+		unix_unlisten(&host.seqpackets);
+	control_close(&host.control);
 	conn_reap(&host.vsock.conns);
 	return EXIT_SUCCESS;
 }

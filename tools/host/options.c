@@ -10,7 +10,6 @@
 #include "util.h"
 
 #define BUF_ALLOC_MAX (64u << 20)
-#define CID_MIN 3
 
 bool verbose;
 
@@ -22,7 +21,9 @@ enum {
 	OPT_VERBOSE = 'v',
 	OPT_KEEP = 'k',
 	OPT_BUF_ALLOC = 0x100,
+	OPT_CONTROL,
 	OPT_NO_INDIRECT,
+	OPT_NO_SEQPACKET,
 	OPT_FOREGROUND,
 };
 
@@ -32,6 +33,11 @@ static const struct argp_option option_table[] = {
 	{ "uds", OPT_UDS, "PATH", 0,
 	  "Unix socket for host programs (CONNECT PORT); connections of the "
 	  "guest to host port N go to PATH_N",
+	  0 },
+	{ "control", OPT_CONTROL, "PATH", 0,
+	  "Unix socket for commands, one a line: cid N (a new CID for the "
+	  "guest), reset [CID] (the transport is reset), stats, help. Both "
+	  "resets end every connection",
 	  0 },
 	{ "cid", OPT_CID, "N", 0, "CID of the guest (3)", 0 },
 	{ "port", OPT_PORT, "N=KIND", 0,
@@ -43,6 +49,11 @@ static const struct argp_option option_table[] = {
 	  "Receive window of every connection (262144)", 0 },
 	{ "no-indirect", OPT_NO_INDIRECT, NULL, 0,
 	  "Do not offer indirect descriptors", 0 },
+	{ "no-seqpacket", OPT_NO_SEQPACKET, NULL, 0,
+	  "Do not offer SEQPACKET connections. Those have unix sockets of type "
+	  "SOCK_SEQPACKET, the same as above with _seqpacket at the end of "
+	  "their names: UDS_seqpacket and UDS_N_seqpacket",
+	  0 },
 	{ "keep", OPT_KEEP, NULL, 0,
 	  "Wait for the next client when one has gone", 0 },
 	{ "foreground", OPT_FOREGROUND, NULL, 0,
@@ -104,9 +115,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_UDS:
 		opts->uds = arg;
 		break;
+	case OPT_CONTROL:
+		opts->control = arg;
+		break;
 	case OPT_CID:
-		/* The upper half is reserved; all ones is "any". */
-		opts->cid = number(state, arg, CID_MIN, UINT32_MAX - 1, 0);
+		opts->cid = number(state, arg, OPTIONS_CID_MIN,
+				   OPTIONS_CID_MAX, 0);
 		break;
 	case OPT_PORT:
 		parse_port(state, opts, arg);
@@ -116,6 +130,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_NO_INDIRECT:
 		opts->indirect = false;
+		break;
+	case OPT_NO_SEQPACKET:
+		opts->seqpacket = false;
 		break;
 	case OPT_KEEP:
 		opts->keep = true;
@@ -145,9 +162,10 @@ void options_parse(struct options *opts, int argc, char **argv)
 	};
 
 	*opts = (struct options){
-		.cid = CID_MIN,
+		.cid = OPTIONS_CID_MIN,
 		.buf_alloc = 256 * 1024,
 		.indirect = true,
+		.seqpacket = true,
 	};
 	set_service(opts, 7, SERVICE_ECHO);
 	set_service(opts, 9, SERVICE_SINK);

@@ -10,12 +10,18 @@
 
 #define OPTIONS_SERVICES 64
 
+/* The upper half is reserved; all ones is "any". */
+#define OPTIONS_CID_MIN 3
+#define OPTIONS_CID_MAX (UINT32_MAX - 1)
+
 struct options {
 	const char *socket;
 	const char *uds;
+	const char *control; /* NULL: none */
 	uint64_t cid;
 	uint32_t buf_alloc;
 	bool indirect;
+	bool seqpacket;
 	bool keep;
 	struct {
 		uint32_t port;

@@ -16,10 +16,16 @@
 #include "util.h"
 
 #define PATTERN_PERIOD 251
+#define SOURCE_MESSAGE 4096
 
 static ssize_t end_or_wait(struct conn *conn)
 {
 	return conn->wr_shut ? 0 : -EAGAIN;
+}
+
+static int64_t no_next(struct conn *conn)
+{
+	return conn->wr_shut ? -ENODATA : -EAGAIN;
 }
 
 static ssize_t no_read(struct conn *conn, const struct iov *iov)
@@ -47,11 +53,18 @@ static bool always(struct conn *conn)
 
 /* Echo: the connection's own buffer is the store. */
 
+static int64_t echo_next(struct conn *conn)
+{
+	int64_t len = messages_first(&conn->messages);
+
+	return len < 0 ? no_next(conn) : len;
+}
+
 static ssize_t echo_read(struct conn *conn, const struct iov *iov)
 {
 	size_t done = buf_copy(&conn->buf, iov);
 
-	if (!done)
+	if (!done && !conn->in_message)
 		return end_or_wait(conn);
 	flow_taken(conn, done);
 	return done;
@@ -68,17 +81,18 @@ static ssize_t echo_write(struct conn *conn, const struct iov *iov)
 	if (conn->shut_received & VIRTIO_VSOCK_SHUTDOWN_RCV)
 		return iov_size(iov);
 	flow_readable(conn);
-	return 0;
+	return -EAGAIN;
 }
 
 static void echo_shutdown(struct conn *conn, int how)
 {
 	end_seen(conn, how);
-	if (how == SHUT_RD && conn->buf.len)
-		flow_taken(conn, conn->buf.len);
+	if (how == SHUT_RD)
+		flow_discard(conn);
 }
 
 static const struct endpoint_ops echo_ops = {
+	.next = echo_next,
 	.read = echo_read,
 	.peek = echo_peek,
 	.write = echo_write,
@@ -97,6 +111,7 @@ static ssize_t sink_write(struct conn *conn, const struct iov *iov)
 }
 
 static const struct endpoint_ops sink_ops = {
+	.next = no_next,
 	.read = no_read,
 	.peek = end_or_wait,
 	.write = sink_write,
@@ -127,6 +142,12 @@ static ssize_t source_read(struct conn *conn, const struct iov *iov)
 	return done;
 }
 
+static int64_t source_next(struct conn *conn)
+{
+	(void)conn;
+	return SOURCE_MESSAGE;
+}
+
 static ssize_t source_peek(struct conn *conn)
 {
 	(void)conn;
@@ -140,6 +161,7 @@ static void no_shutdown(struct conn *conn, int how)
 }
 
 static const struct endpoint_ops source_ops = {
+	.next = source_next,
 	.read = source_read,
 	.peek = source_peek,
 	.write = sink_write,
@@ -155,10 +177,11 @@ static ssize_t hold_write(struct conn *conn, const struct iov *iov)
 {
 	(void)conn;
 	(void)iov;
-	return 0;
+	return -EAGAIN;
 }
 
 static const struct endpoint_ops hold_ops = {
+	.next = no_next,
 	.read = no_read,
 	.peek = end_or_wait,
 	.write = hold_write,

@@ -11,7 +11,7 @@ enum service {
 	SERVICE_NONE,
 	SERVICE_ECHO, /* sends back what it gets */
 	SERVICE_SINK, /* takes everything */
-	SERVICE_SOURCE, /* sends for ever: byte n of the stream is n % 251 */
+	SERVICE_SOURCE, /* sends for ever: byte n of it all is n % 251 */
 	SERVICE_SILENT, /* never answers a REQUEST */
 	SERVICE_HOLD, /* accepts, then takes and sends nothing */
 };

@@ -8,26 +8,27 @@
 #include "loop.h"
 
 struct conn;
-struct endpoint_ops;
 struct vsock;
 
-extern const struct endpoint_ops unix_ops;
+/* As long as the name of a unix socket may be, and a byte to notice more. */
+#define UNIX_PATH 109
 
 /* Where host programs ask for connections to the guest. */
 struct unix_listener {
 	struct source src;
 	struct vsock *vs;
-	const char *path;
+	int type;
+	char path[UNIX_PATH];
 };
 
 /* A listening socket at @path, in place of a dead one; or -errno. */
-int unix_bind(const char *path);
+int unix_bind(const char *path, int type);
 
-int unix_listen(struct unix_listener *listener, struct vsock *vs,
-		const char *path);
+/* For sockets of @type, SOCK_STREAM or SOCK_SEQPACKET. */
+int unix_listen(struct unix_listener *listener, struct vsock *vs, int type);
 void unix_unlisten(struct unix_listener *listener);
 
-/* Connects to the program that serves @port at @base. */
-int unix_connect(struct conn *conn, const char *base, uint32_t port);
+/* A connection to the program that serves the port; NULL if there is none. */
+struct conn *unix_connect(struct vsock *vs, uint16_t type, uint32_t port);
 
 #endif

@@ -44,6 +44,8 @@ static uint64_t device_features(const struct vhost_user *vu)
 		     BIT64(VIRTIO_RING_F_EVENT_IDX) |
 		     BIT64(VHOST_USER_F_PROTOCOL_FEATURES);
 
+	if (vu->opts->seqpacket)
+		f |= BIT64(VIRTIO_VSOCK_F_SEQPACKET);
 	if (vu->opts->indirect)
 		f |= BIT64(VIRTIO_RING_F_INDIRECT_DESC);
 	return f;
@@ -99,7 +101,7 @@ static int ring_start(struct vhost_user *vu, struct vhost_user_queue *q)
 		return err;
 	}
 	if (data_rings_run(vu) && !vu->vs->running)
-		vsock_start(vu->vs);
+		vsock_start(vu->vs, vu->features);
 	return 0;
 }
 
@@ -319,7 +321,7 @@ static int get_config(struct vhost_user *vu, struct vhost_user_msg *msg)
 {
 	struct vhost_user_config *config = &msg->payload.config;
 	struct virtio_vsock_config cfg = {
-		.guest_cid = htole64(vu->opts->cid),
+		.guest_cid = htole64(vu->vs->cid),
 	};
 	size_t head = offsetof(struct vhost_user_config, data);
 
@@ -332,6 +334,24 @@ static int get_config(struct vhost_user *vu, struct vhost_user_msg *msg)
 		       min(sizeof(cfg) - config->offset, (size_t)config->size));
 	msg->hdr.size = head + config->size;
 	return 1;
+}
+
+int vhost_user_config_changed(struct vhost_user *vu)
+{
+	const struct vhost_user_header hdr = {
+		.request = VHOST_USER_BACKEND_CONFIG_CHANGE,
+		.flags = VHOST_USER_VERSION,
+	};
+
+	if (vu->client.fd < 0)
+		return 0;
+	if (vu->backend_fd < 0)
+		return -EOPNOTSUPP;
+	/* It answers by GET_CONFIG, so there is no other answer to wait for. */
+	return send(vu->backend_fd, &hdr, sizeof(hdr),
+		    MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(hdr) ?
+		       0 :
+		       -EPIPE;
 }
 
 /* What a request carries at least. */
@@ -471,7 +491,7 @@ void vhost_user_init(struct vhost_user *vu, const struct options *opts,
 
 int vhost_user_listen(struct vhost_user *vu)
 {
-	int fd = unix_bind(vu->opts->socket);
+	int fd = unix_bind(vu->opts->socket, SOCK_STREAM);
 
 	if (fd < 0)
 		return fd;

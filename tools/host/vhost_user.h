@@ -33,6 +33,12 @@ struct vhost_user {
 void vhost_user_init(struct vhost_user *vu, const struct options *opts,
 		     struct loop *loop, struct vsock *vs);
 
+/*
+ * Tells the client, if there is one, that the configuration has changed: the
+ * CID, that is. -EOPNOTSUPP if it did not offer to be told.
+ */
+int vhost_user_config_changed(struct vhost_user *vu);
+
 int vhost_user_listen(struct vhost_user *vu);
 void vhost_user_close(struct vhost_user *vu);
 

@@ -46,6 +46,11 @@ enum vhost_user_request {
 	VHOST_USER_GET_CONFIG = 24,
 };
 
+/* From the device, on the channel of SET_BACKEND_REQ_FD. */
+enum vhost_user_backend_request {
+	VHOST_USER_BACKEND_CONFIG_CHANGE = 2,
+};
+
 struct vhost_user_region {
 	uint64_t guest_addr;
 	uint64_t size;

@@ -9,6 +9,8 @@
  */
 #include "vsock.h"
 
+#include <endian.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "flow.h"
@@ -28,16 +30,19 @@ struct reply {
 };
 
 void vsock_init(struct vsock *vs, const struct options *opts, struct loop *loop,
-		struct virtq *rxq, struct virtq *txq)
+		struct virtq *rxq, struct virtq *txq, struct virtq *eventq)
 {
 	*vs = (struct vsock){
 		.opts = opts,
 		.loop = loop,
 		.rxq = rxq,
 		.txq = txq,
+		.eventq = eventq,
+		.cid = opts->cid,
 		.last_port = PORT_FIRST,
 	};
 	rxq->device_writes = true;
+	eventq->device_writes = true;
 	conn_table_init(&vs->conns);
 	STAILQ_INIT(&vs->replies);
 }
@@ -51,24 +56,54 @@ static void drop_reply(struct vsock *vs)
 	free(reply);
 }
 
-void vsock_start(struct vsock *vs)
+void vsock_start(struct vsock *vs, uint64_t features)
 {
 	log_verbose("driver is there");
 	vs->running = true;
+	vs->seqpacket = features & (1ULL << VIRTIO_VSOCK_F_SEQPACKET);
 }
 
 void vsock_stop(struct vsock *vs)
 {
-	struct conn *conn;
-
 	if (!vs->running)
 		return;
 	log_verbose("driver has gone, %u connections", vs->conns.count);
 	vs->running = false;
+	vsock_drop_all(vs);
+}
+
+void vsock_drop_all(struct vsock *vs)
+{
+	struct conn *conn;
+
 	while ((conn = TAILQ_FIRST(&vs->conns.all)))
 		conn_kill(conn);
 	while (vs->reply_count)
 		drop_reply(vs);
+}
+
+int vsock_transport_reset(struct vsock *vs, uint64_t cid)
+{
+	const struct virtio_vsock_event event = {
+		.id = htole32(VIRTIO_VSOCK_EVENT_TRANSPORT_RESET),
+	};
+	struct virtq_chain *chain;
+
+	if (!vs->running)
+		return -ENOTCONN;
+	if (!vs->eventq->running)
+		return -EOPNOTSUPP;
+	while ((chain = virtq_next(vs->eventq)) && chain->len < sizeof(event))
+		virtq_done(vs->eventq, 0);
+	if (!chain)
+		return -ENOBUFS;
+	/* From here on the driver may ask for it. */
+	vs->cid = cid;
+	vsock_drop_all(vs);
+	iov_put(&chain->iov, &event, sizeof(event));
+	virtq_done(vs->eventq, sizeof(event));
+	virtq_flush(vs->eventq);
+	return 0;
 }
 
 /* A header of the device for a pair of ports, without credit. */
@@ -77,7 +112,7 @@ static struct packet header(const struct vsock *vs, uint32_t host_port,
 {
 	return (struct packet){
 		.src_cid = HOST_CID,
-		.dst_cid = vs->opts->cid,
+		.dst_cid = vs->cid,
 		.src_port = host_port,
 		.dst_port = guest_port,
 		.type = type,
@@ -89,11 +124,17 @@ static struct packet header(const struct vsock *vs, uint32_t host_port,
 static struct packet conn_header(struct conn *conn, uint16_t op)
 {
 	struct packet pkt = header(conn->vs, conn->host_port, conn->guest_port,
-				   VIRTIO_VSOCK_TYPE_STREAM, op);
+				   conn->type, op);
 
 	pkt.buf_alloc = conn->credit.buf_alloc;
 	pkt.fwd_cnt = conn->credit.fwd_cnt;
 	return pkt;
+}
+
+static bool knows_type(const struct vsock *vs, uint16_t type)
+{
+	return type == VIRTIO_VSOCK_TYPE_STREAM ||
+	       (type == VIRTIO_VSOCK_TYPE_SEQPACKET && vs->seqpacket);
 }
 
 static void queue_reply(struct vsock *vs, const struct packet *pkt)
@@ -128,6 +169,7 @@ void vsock_send(struct conn *conn, uint16_t op, uint32_t flags, uint32_t len)
 	pkt.len = len;
 	conn->credit.told_fwd_cnt = pkt.fwd_cnt;
 	packet_send(conn->vs->rxq, &pkt);
+	conn->vs->packets_to_guest++;
 }
 
 void vsock_reset(struct conn *conn)
@@ -146,7 +188,7 @@ void vsock_connect(struct conn *conn, uint32_t guest_port)
 {
 	struct vsock *vs = conn->vs;
 
-	if (!vs->running) {
+	if (!vs->running || !knows_type(vs, conn->type)) {
 		conn_kill(conn);
 		return;
 	}
@@ -163,21 +205,6 @@ void vsock_connect(struct conn *conn, uint32_t guest_port)
 	conn_schedule(conn);
 }
 
-static struct conn *open_endpoint(struct vsock *vs, uint32_t port,
-				  enum service kind)
-{
-	struct conn *conn;
-
-	if (kind != SERVICE_NONE)
-		return conn_new(vs, service_ops(kind));
-	conn = conn_new(vs, &unix_ops);
-	if (conn && unix_connect(conn, vs->opts->uds, port)) {
-		conn_kill(conn);
-		return NULL;
-	}
-	return conn;
-}
-
 static void on_request(struct vsock *vs, const struct packet *pkt)
 {
 	enum service kind = options_service(vs->opts, pkt->dst_port);
@@ -185,7 +212,10 @@ static void on_request(struct vsock *vs, const struct packet *pkt)
 
 	if (kind == SERVICE_SILENT)
 		return;
-	conn = open_endpoint(vs, pkt->dst_port, kind);
+	if (kind == SERVICE_NONE)
+		conn = unix_connect(vs, pkt->type, pkt->dst_port);
+	else
+		conn = conn_new(vs, service_ops(kind), pkt->type);
 	log_verbose("host %u guest %u: request from guest %s", pkt->dst_port,
 		    pkt->src_port, conn ? "accepted" : "refused");
 	if (!conn) {
@@ -227,7 +257,7 @@ static bool deliver(struct conn *conn, const struct packet *pkt,
 		return false;
 	switch (pkt->op) {
 	case VIRTIO_VSOCK_OP_RW:
-		return flow_from_guest(conn, payload);
+		return flow_from_guest(conn, payload, pkt->flags);
 	case VIRTIO_VSOCK_OP_SHUTDOWN:
 		flow_guest_shutdown(conn, pkt->flags);
 		return true;
@@ -265,9 +295,9 @@ static void dispatch(struct vsock *vs, const struct packet *pkt,
 {
 	struct conn *conn;
 
-	if (pkt->src_cid != vs->opts->cid || pkt->dst_cid != HOST_CID)
+	if (pkt->src_cid != vs->cid || pkt->dst_cid != HOST_CID)
 		return;
-	if (pkt->type != VIRTIO_VSOCK_TYPE_STREAM) {
+	if (!knows_type(vs, pkt->type)) {
 		refuse(vs, pkt);
 		return;
 	}
@@ -278,7 +308,8 @@ static void dispatch(struct vsock *vs, const struct packet *pkt,
 		refuse(vs, pkt);
 	else if (pkt->op == VIRTIO_VSOCK_OP_RST)
 		on_reset(conn);
-	else if (!note_credit(conn, pkt) || !deliver(conn, pkt, payload))
+	else if (pkt->type != conn->type || !note_credit(conn, pkt) ||
+		 !deliver(conn, pkt, payload))
 		vsock_reset(conn);
 }
 
@@ -291,6 +322,7 @@ static bool receive_batch(struct vsock *vs)
 	for (i = 0; i < BATCH && vs->reply_count < REPLIES_MAX; i++) {
 		if (!packet_receive(vs->txq, &pkt, &payload))
 			break;
+		vs->packets_from_guest++;
 		dispatch(vs, &pkt, &payload);
 		packet_received(vs->txq);
 	}
@@ -306,6 +338,7 @@ static bool send_batch(struct vsock *vs)
 	for (i = 0; i < BATCH && packet_room(vs->rxq); i++) {
 		if (vs->reply_count) {
 			packet_send(vs->rxq, &STAILQ_FIRST(&vs->replies)->pkt);
+			vs->packets_to_guest++;
 			drop_reply(vs);
 			continue;
 		}

@@ -26,20 +26,35 @@ struct vsock {
 	struct loop *loop;
 	struct virtq *rxq;
 	struct virtq *txq;
+	struct virtq *eventq; /* at rest if the client keeps it */
+	uint64_t cid;
 	bool running;
+	bool seqpacket; /* was negotiated */
 	struct conn_table conns;
 	unsigned int reply_count;
 	uint32_t last_port;
+	uint64_t packets_from_guest;
+	uint64_t packets_to_guest;
 
 	STAILQ_HEAD(, reply) replies; /* packets without a connection */
 };
 
 void vsock_init(struct vsock *vs, const struct options *opts, struct loop *loop,
-		struct virtq *rxq, struct virtq *txq);
+		struct virtq *rxq, struct virtq *txq, struct virtq *eventq);
 
 /* The driver has its queues up, or took them down: every connection ends. */
-void vsock_start(struct vsock *vs);
+void vsock_start(struct vsock *vs, uint64_t features);
 void vsock_stop(struct vsock *vs);
+
+/* Every connection ends, without a word to the guest. */
+void vsock_drop_all(struct vsock *vs);
+
+/*
+ * The same, and the driver gets the event that tells it so, and to read its
+ * CID anew. -ENOTCONN without a driver, -EOPNOTSUPP if the client keeps the
+ * event queue to itself, -ENOBUFS if no buffer is posted there.
+ */
+int vsock_transport_reset(struct vsock *vs, uint64_t cid);
 
 /* A batch of work on both queues; true if there is more. */
 bool vsock_work(struct vsock *vs);

@@ -22,41 +22,56 @@
 
 #define DEFAULT_PORT 1024
 
-struct options {
-	const char *base;
-	uint32_t port;
-	bool verbose;
-};
-
-static struct options options = { .port = DEFAULT_PORT };
+static struct setup setup;
+static uint32_t port = DEFAULT_PORT;
 
 enum { KEY_COMMANDS = 256 };
 
 static const struct argp_option argp_options[] = {
 	{ "uds", 'u', "BASE", 0, "unix socket of the host device", 0 },
 	{ "port", 'p', "PORT", 0, "script port (1024)", 0 },
+	{ "control", 'c', "PATH", 0,
+	  "control socket of a host device, 0 for the first one given", 0 },
+	{ "monitor", 'm', "PATH", 0, "unix socket of QEMU's monitor", 0 },
 	{ "verbose", 'v', NULL, 0, "tell each step on stderr", 0 },
 	{ "commands", KEY_COMMANDS, NULL, 0, "list the steps and end", 0 },
 	{},
 };
 
+static void add_control(struct argp_state *state, const char *path)
+{
+	for (int i = 0; i < SETUP_CONTROLS; i++) {
+		if (!setup.controls[i]) {
+			setup.controls[i] = path;
+			return;
+		}
+	}
+	argp_error(state, "too many control sockets");
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case 'u':
-		options.base = arg;
+		setup.base = arg;
 		return 0;
 	case 'p':
-		options.port = strtoul(arg, NULL, 0);
+		port = strtoul(arg, NULL, 0);
+		return 0;
+	case 'c':
+		add_control(state, arg);
+		return 0;
+	case 'm':
+		setup.monitor = arg;
 		return 0;
 	case 'v':
-		options.verbose = true;
+		setup.verbose = true;
 		return 0;
 	case KEY_COMMANDS:
 		session_help();
 		exit(0);
 	case ARGP_KEY_END:
-		if (!options.base)
+		if (!setup.base)
 			argp_error(state, "--uds is missing");
 		return 0;
 	default:
@@ -73,7 +88,7 @@ static const struct argp argp = {
 
 static void *serve(void *arg)
 {
-	session_run(options.base, (int)(intptr_t)arg, options.verbose);
+	session_run(&setup, (int)(intptr_t)arg);
 	return NULL;
 }
 
@@ -100,9 +115,9 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
-	listener = uds_listen(options.base, options.port);
+	listener = uds_listen(setup.base, port, SOCK_STREAM);
 	if (listener < 0) {
-		fprintf(stderr, "peer: %s_%u: %s\n", options.base, options.port,
+		fprintf(stderr, "peer: %s_%u: %s\n", setup.base, port,
 			strerror(errno));
 		return 1;
 	}

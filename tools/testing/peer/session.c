@@ -20,25 +20,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "remote.h"
 #include "results.h"
 #include "transfer.h"
 #include "uds.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MAX_WORDS 8
+#define MAX_WORDS 16
+#define UNTIL_PAUSE_MS 10
+#define UNTIL_TRIES 2000
 #define ECHO_BYTES (256 << 10)
+#define MESSAGE_BYTES (256 << 10)
 
 struct session {
-	const char *base;
+	const struct setup *setup;
 	int control; /* -1: ended */
 	int data; /* -1: none */
 	int listener; /* -1: none */
 	uint32_t port; /* of listener */
+	int type; /* likewise */
 	struct transfer tx; /* on data */
 	struct transfer rx;
 	bool became; /* the script connection is no script any more */
 	char defer_tag[32];
 	char deferred[256];
+	char later[256]; /* once the answer is out */
 	char reply[256];
 };
 
@@ -49,6 +55,7 @@ struct command {
 	const char *help;
 };
 
+static void perform(struct session *s, char *line);
 static void reply(struct session *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -83,13 +90,27 @@ static struct sizes sizes(const char *word)
 	return sizes;
 }
 
+static int socket_type(const char *word)
+{
+	return word && !strcmp(word, "seqpacket") ? SOCK_SEQPACKET :
+						    SOCK_STREAM;
+}
+
 static void new_data(struct session *s, int fd)
 {
+	int buf = MESSAGE_BYTES;
+
 	if (s->data >= 0)
 		close(s->data);
 	s->data = fd;
 	memset(&s->tx, 0, sizeof(s->tx));
 	memset(&s->rx, 0, sizeof(s->rx));
+	if (fd < 0 || uds_type(fd) != SOCK_SEQPACKET)
+		return;
+	s->tx.messages = true;
+	s->rx.messages = true;
+	/* A message has to fit in as a whole. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buf, sizeof(buf));
 }
 
 /* Waits for @fd, but not longer than there is a script connection. */
@@ -115,7 +136,7 @@ static void do_ping(struct session *s, char **args)
 static void unlisten(struct session *s)
 {
 	if (s->listener >= 0)
-		uds_unlisten(s->base, s->port, s->listener);
+		uds_unlisten(s->setup->base, s->port, s->type, s->listener);
 	s->listener = -1;
 }
 
@@ -123,7 +144,8 @@ static void do_listen(struct session *s, char **args)
 {
 	unlisten(s);
 	s->port = number(args[1]);
-	s->listener = uds_listen(s->base, s->port);
+	s->type = socket_type(args[2]);
+	s->listener = uds_listen(s->setup->base, s->port, s->type);
 	if (s->listener < 0)
 		reply_errno(s, "listen");
 	else
@@ -146,7 +168,8 @@ static void do_accept(struct session *s, char **args)
 
 static void do_dial_start(struct session *s, char **args)
 {
-	new_data(s, uds_dial(s->base, number(args[1])));
+	new_data(s, uds_dial(s->setup->base, number(args[1]),
+			     socket_type(args[2])));
 	if (s->data < 0)
 		reply_errno(s, "dial");
 	else
@@ -202,7 +225,7 @@ static void do_send(struct session *s, char **args)
 
 static void complain(const struct transfer *transfer)
 {
-	char text[160];
+	char text[256];
 
 	transfer_describe(transfer, text, sizeof(text));
 	fprintf(stderr, "peer: receiving: %s\n", text);
@@ -215,6 +238,28 @@ static void do_recv(struct session *s, char **args)
 	seed(&s->rx, args[1]);
 	s->rx.sizes = sizes(args[3]);
 	n = transfer_receive(&s->rx, s->data, number(args[2]));
+	if (s->rx.end == TRANSFER_MISMATCH)
+		complain(&s->rx);
+	reply(s, "%s %llu", transfer_end_name(s->rx.end),
+	      (unsigned long long)n);
+}
+
+static void do_send_message(struct session *s, char **args)
+{
+	uint64_t n;
+
+	seed(&s->tx, args[1]);
+	n = transfer_send_message(&s->tx, s->data, number(args[2]));
+	reply(s, "%s %llu", transfer_end_name(s->tx.end),
+	      (unsigned long long)n);
+}
+
+static void do_recv_message(struct session *s, char **args)
+{
+	uint64_t n;
+
+	seed(&s->rx, args[1]);
+	n = transfer_receive_message(&s->rx, s->data, number(args[2]));
 	if (s->rx.end == TRANSFER_MISMATCH)
 		complain(&s->rx);
 	reply(s, "%s %llu", transfer_end_name(s->rx.end),
@@ -280,10 +325,11 @@ static bool echo(int fd, uint64_t *total)
 
 	*total = 0;
 	while (buf) {
-		n = recv(fd, buf, ECHO_BYTES, 0);
+		/* Of a message that does not fit, this is the real size. */
+		n = recv(fd, buf, ECHO_BYTES, MSG_TRUNC);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || !write_all(fd, buf, n))
+		if (n <= 0 || n > ECHO_BYTES || !write_all(fd, buf, n))
 			break;
 		*total += n;
 	}
@@ -345,19 +391,77 @@ static void do_close(struct session *s, char **args)
 	reply(s, "ok");
 }
 
-static void do_defer(struct session *s, char **args)
+static void join(char *to, size_t size, char **words)
 {
 	size_t len = 0;
 
+	*to = '\0';
+	while (*words && len < size)
+		len += snprintf(to + len, size - len, "%s%s", len ? " " : "",
+				*words++);
+}
+
+static void do_defer(struct session *s, char **args)
+{
 	snprintf(s->defer_tag, sizeof(s->defer_tag), "%s", args[1]);
-	s->deferred[0] = '\0';
-	for (int i = 2; i < MAX_WORDS && args[i]; i++) {
-		len += snprintf(s->deferred + len, sizeof(s->deferred) - len,
-				"%s ", args[i]);
-		if (len >= sizeof(s->deferred))
-			break;
-	}
+	join(s->deferred, sizeof(s->deferred), args + 2);
 	reply(s, "ok");
+}
+
+static void do_later(struct session *s, char **args)
+{
+	join(s->later, sizeof(s->later), args + 1);
+	reply(s, "ok");
+}
+
+/* What it waits for wakes nobody here, so it tries again and again. */
+static void do_until(struct session *s, char **args)
+{
+	char line[256], copy[256];
+
+	join(line, sizeof(line), args + 1);
+	for (int i = 0; i < UNTIL_TRIES; i++) {
+		memcpy(copy, line, sizeof(copy));
+		memset(s->reply, 0, sizeof(s->reply));
+		perform(s, copy);
+		if (!strncasecmp(s->reply, "ok", 2))
+			return;
+		poll(NULL, 0, UNTIL_PAUSE_MS);
+	}
+}
+
+/* For guests whose next program listens. */
+static void do_reach(struct session *s, char **args)
+{
+	char *dial[4] = { "until", "dial", args[1], NULL };
+	char line[256];
+
+	do_until(s, dial);
+	if (s->data < 0 || !args[2])
+		return;
+	join(line, sizeof(line), args + 2);
+	memset(s->reply, 0, sizeof(s->reply));
+	perform(s, line);
+}
+
+static void do_control(struct session *s, char **args)
+{
+	uint64_t index = number(args[1]);
+	const char *path = NULL;
+	char line[256];
+
+	if (index < SETUP_CONTROLS)
+		path = s->setup->controls[index];
+	join(line, sizeof(line), args + 2);
+	remote_control(path, line, s->reply, sizeof(s->reply));
+}
+
+static void do_monitor(struct session *s, char **args)
+{
+	char line[256];
+
+	join(line, sizeof(line), args + 1);
+	remote_monitor(s->setup->monitor, line, s->reply, sizeof(s->reply));
 }
 
 static void do_result(struct session *s, char **args)
@@ -366,15 +470,18 @@ static void do_result(struct session *s, char **args)
 		reply(s, "error no result");
 }
 
+/* On SEQPACKET connections send and recv are about messages of those sizes. */
 static const struct command commands[] = {
 	{ "ping", 0, do_ping, "answers pong" },
-	{ "listen", 1, do_listen, "PORT: of the host" },
+	{ "listen", 1, do_listen, "PORT [seqpacket]: of the host" },
 	{ "accept", 0, do_accept, "waits for the guest's connection" },
-	{ "dial", 1, do_dial, "PORT: of the guest; ok N, or refused" },
-	{ "dial-start", 1, do_dial_start, "PORT: does not wait" },
+	{ "dial", 1, do_dial, "PORT [seqpacket]: of the guest; or refused" },
+	{ "dial-start", 1, do_dial_start, "PORT [seqpacket]: does not wait" },
 	{ "dial-wait", 0, do_dial_wait, "the answer to dial-start" },
 	{ "send", 2, do_send, "SEED BYTES [MIN-MAX]: in writes of that size" },
-	{ "recv", 2, do_recv, "SEED BYTES|end [MIN-MAX]: and check them" },
+	{ "recv", 2, do_recv, "SEED BYTES|end [MIN-MAX]: and check all" },
+	{ "send-message", 2, do_send_message, "SEED BYTES: just one" },
+	{ "recv-message", 2, do_recv_message, "SEED BYTES: just one of these" },
 	{ "exchange", 4, do_exchange, "SEED BYTES SEED BYTES|end: both ways" },
 	{ "echo", 0, do_echo, "to the end, which is passed on" },
 	{ "become-echo", 0, do_become_echo, "on the script connection itself" },
@@ -382,13 +489,18 @@ static const struct command commands[] = {
 	{ "shutdown", 1, do_shutdown, "rd|wr|both" },
 	{ "close", 0, do_close, "with bytes unread that is a reset" },
 	{ "defer", 2, do_defer, "TAG COMMAND...: once this connection ended" },
+	{ "later", 1, do_later, "COMMAND...: after the answer, and with none" },
+	{ "until", 1, do_until, "COMMAND...: until it answers ok, for 20 s" },
+	{ "reach", 1, do_reach, "PORT [COMMAND...]: until dial, then that" },
+	{ "control", 2, do_control, "INDEX COMMAND...: to a host device" },
+	{ "monitor", 1, do_monitor, "COMMAND...: to QEMU, which has no word" },
 	{ "result", 1, do_result, "TAG: answer of a deferred command" },
 };
 
 void session_help(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-12s %s\n", commands[i].name, commands[i].help);
+		printf("  %-13s %s\n", commands[i].name, commands[i].help);
 }
 
 static const struct command *find(const char *name)
@@ -423,7 +535,26 @@ static bool send_reply(struct session *s)
 	return write_all(s->control, s->reply, len + 1);
 }
 
-static void converse(struct session *s, bool verbose)
+/*
+ * What may end this very connection: its answer is to be out of reach by then.
+ * Nobody hears how it went, but for those who read the log.
+ */
+static void perform_later(struct session *s)
+{
+	char line[256], copy[256];
+
+	memcpy(line, s->later, sizeof(line));
+	memcpy(copy, s->later, sizeof(copy));
+	s->later[0] = '\0';
+	memset(s->reply, 0, sizeof(s->reply));
+	if (!uds_drain(s->control))
+		fprintf(stderr, "peer: later: the answer is not read\n");
+	perform(s, line);
+	if (s->setup->verbose || strncasecmp(s->reply, "ok", 2))
+		fprintf(stderr, "peer: later: %s: %s\n", copy, s->reply);
+}
+
+static void converse(struct session *s)
 {
 	char line[256], copy[256];
 
@@ -431,23 +562,25 @@ static void converse(struct session *s, bool verbose)
 		memcpy(copy, line, sizeof(copy));
 		memset(s->reply, 0, sizeof(s->reply));
 		perform(s, line);
-		if (verbose)
+		if (s->setup->verbose)
 			fprintf(stderr, "peer: %s: %s\n", copy, s->reply);
 		if (s->became || !send_reply(s))
 			return;
+		if (s->later[0])
+			perform_later(s);
 	}
 }
 
-void session_run(const char *base, int control, bool verbose)
+void session_run(const struct setup *setup, int control)
 {
 	struct session s = {
-		.base = base,
+		.setup = setup,
 		.control = control,
 		.data = -1,
 		.listener = -1,
 	};
 
-	converse(&s, verbose);
+	converse(&s);
 	close(s.control);
 	s.control = -1;
 	if (s.deferred[0]) {

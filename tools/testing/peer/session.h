@@ -6,8 +6,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define SETUP_CONTROLS 8
+
+/* What all sessions are told on the command line. */
+struct setup {
+	const char *base; /* of the host device's unix sockets */
+	const char *controls[SETUP_CONTROLS]; /* NULL behind the last */
+	const char *monitor; /* NULL: none */
+	bool verbose;
+};
+
 /* Serves the connection @control to its end, and closes it. */
-void session_run(const char *base, int control, bool verbose);
+void session_run(const struct setup *setup, int control);
 
 /* Writes what the lines can be. */
 void session_help(void);

@@ -82,6 +82,28 @@ uint64_t transfer_send(struct transfer *transfer, int fd, uint64_t len)
 	return done;
 }
 
+uint64_t transfer_send_message(struct transfer *transfer, int fd, uint64_t len)
+{
+	struct sizes sizes = { len, len + 1 };
+	struct stream before = transfer->stream;
+	uint8_t *buf = new_buffer(&sizes);
+	ssize_t n;
+
+	transfer->end = TRANSFER_DONE;
+	stream_fill(&transfer->stream, buf, len);
+	do {
+		n = send(fd, buf, len, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	free(buf);
+	if (n < 0) {
+		stop(transfer, errno, TRANSFER_BROKEN);
+		transfer->stream = before;
+		return 0;
+	}
+	transfer->bytes += n;
+	return n;
+}
+
 /* Keeps what was seen around the first wrong byte. */
 static void mismatch(struct transfer *transfer, const uint8_t *buf, size_t len)
 {
@@ -116,6 +138,67 @@ static size_t receive_some(struct transfer *transfer, int fd, uint8_t *buf,
 	return good;
 }
 
+/* The sender's credentials come with a message, but not with the end. */
+static ssize_t receive_message(int fd, void *buf, size_t size, bool *end)
+{
+	struct iovec iov = { buf, size };
+	char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	int on = 1;
+	ssize_t n;
+
+	setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	n = recvmsg(fd, &msg, MSG_TRUNC);
+	*end = !n && !msg.msg_controllen;
+	return n;
+}
+
+static size_t receive_one(struct transfer *transfer, int fd, uint8_t *buf,
+			  size_t size)
+{
+	size_t good, seen;
+	ssize_t n;
+	bool end;
+
+	do {
+		n = receive_message(fd, buf, size, &end);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		stop(transfer, errno, TRANSFER_RESET);
+		return 0;
+	}
+	if (end) {
+		transfer->end = TRANSFER_EOF;
+		return 0;
+	}
+	seen = (size_t)n < size ? (size_t)n : size;
+	good = stream_check(&transfer->stream, buf, seen);
+	transfer->message = n;
+	transfer->message_expected = size;
+	if (good < seen || (size_t)n != size)
+		mismatch(transfer, buf + good, seen - good);
+	return good;
+}
+
+uint64_t transfer_receive_message(struct transfer *transfer, int fd,
+				  uint64_t len)
+{
+	struct sizes sizes = { len, len + 1 };
+	uint8_t *buf = new_buffer(&sizes);
+	uint64_t done;
+
+	transfer->end = TRANSFER_DONE;
+	done = receive_one(transfer, fd, buf, len);
+	free(buf);
+	transfer->bytes += done;
+	return done;
+}
+
 uint64_t transfer_receive(struct transfer *transfer, int fd, uint64_t len)
 {
 	struct sizes sizes = sizes_of(transfer);
@@ -124,9 +207,14 @@ uint64_t transfer_receive(struct transfer *transfer, int fd, uint64_t len)
 	uint64_t done = 0;
 
 	transfer->end = TRANSFER_DONE;
-	while (done < len && transfer->end == TRANSFER_DONE)
-		done += receive_some(transfer, fd, buf,
-				     next_size(&sizes, &pick, len - done));
+	while (done < len && transfer->end == TRANSFER_DONE) {
+		size_t n = next_size(&sizes, &pick, len - done);
+
+		if (transfer->messages)
+			done += receive_one(transfer, fd, buf, n);
+		else
+			done += receive_some(transfer, fd, buf, n);
+	}
 	free(buf);
 	transfer->bytes += done;
 	return done;
@@ -149,6 +237,15 @@ static void hex(char out[33], const uint8_t bytes[16])
 		sprintf(out + 2 * i, "%02x", bytes[i]);
 }
 
+static void describe_message(const struct transfer *transfer, char *buf,
+			     int size)
+{
+	if (size > 0 && transfer->message != transfer->message_expected)
+		snprintf(buf, size, ", in a message of %llu instead of %llu",
+			 (unsigned long long)transfer->message,
+			 (unsigned long long)transfer->message_expected);
+}
+
 void transfer_describe(const struct transfer *transfer, char *buf, int size)
 {
 	char seen[33], expected[33];
@@ -166,7 +263,8 @@ void transfer_describe(const struct transfer *transfer, char *buf, int size)
 	} else if (transfer->end == TRANSFER_MISMATCH) {
 		hex(seen, transfer->seen);
 		hex(expected, transfer->expected);
-		snprintf(buf + n, size - n, ": saw %s, expected %s", seen,
-			 expected);
+		n += snprintf(buf + n, size - n, ": saw %s, expected %s", seen,
+			      expected);
+		describe_message(transfer, buf + n, size - n);
 	}
 }

@@ -546,7 +546,6 @@ enum socket_kind {
 	PATH_ONLY,
 	UDP,
 	UNIX_DATAGRAM,
-	UNIX_SEQPACKET,
 	UNIX_UNCONNECTED,
 	UNIX_LISTENING,
 	TCP_UNCONNECTED,
@@ -580,7 +579,6 @@ BAD_SOCKET(pipe, PIPE, ENOTSOCK);
 BAD_SOCKET(own_node, OWN_NODE, ENOTSOCK);
 BAD_SOCKET(udp, UDP, EAFNOSUPPORT);
 BAD_SOCKET(unix_datagram, UNIX_DATAGRAM, EPROTOTYPE);
-BAD_SOCKET(unix_seqpacket, UNIX_SEQPACKET, EPROTOTYPE);
 BAD_SOCKET(unix_unconnected, UNIX_UNCONNECTED, ENOTCONN);
 BAD_SOCKET(unix_listening, UNIX_LISTENING, ENOTCONN);
 BAD_SOCKET(tcp_unconnected, TCP_UNCONNECTED, ENOTCONN);
@@ -660,8 +658,6 @@ static int make_socket(struct device *dev, enum socket_kind kind)
 		return socket(AF_INET, SOCK_DGRAM, 0);
 	case UNIX_DATAGRAM:
 		return second_of_pair(AF_UNIX, SOCK_DGRAM);
-	case UNIX_SEQPACKET:
-		return second_of_pair(AF_UNIX, SOCK_SEQPACKET);
 	case UNIX_UNCONNECTED:
 		return socket(AF_UNIX, SOCK_STREAM, 0);
 	case UNIX_LISTENING:
