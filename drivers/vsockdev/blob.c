@@ -11,6 +11,7 @@
  * Nothing is allocated for the holes of a memfd; they go out from the zero
  * page. Other files fill their holes themselves when they are read.
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -18,6 +19,7 @@
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/ramfs.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -64,13 +66,23 @@ static struct page *get_huge_page(struct file *file, pgoff_t index)
 	folio = vsockdev_compat_hugetlb_folio(file->f_mapping, index, order);
 	if (!folio)
 		return NULL;
+	if (folio_test_hwpoison(folio)) {
+		folio_put(folio);
+		return ERR_PTR(-EIO);
+	}
 	return folio_page(folio, index & (BIT(order) - 1));
 }
 
+/* The lock is the one that keeps reading from racing with truncation */
 static struct page *get_file_page(struct file *file, pgoff_t index)
 {
-	struct folio *folio = read_mapping_folio(file->f_mapping, index, file);
+	struct address_space *mapping = file->f_mapping;
+	struct folio *folio = ERR_PTR(-EIO);
 
+	filemap_invalidate_lock_shared(mapping);
+	if (index < DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE))
+		folio = read_mapping_folio(mapping, index, file);
+	filemap_invalidate_unlock_shared(mapping);
 	if (IS_ERR(folio))
 		return ERR_CAST(folio);
 	return folio_file_page(folio, index);
@@ -86,16 +98,23 @@ static get_page_t *page_getter(struct file *file)
 		return get_shmem_page;
 	if (inode->i_sb->s_magic == HUGETLBFS_MAGIC)
 		return IS_ENABLED(CONFIG_HUGETLBFS) ? get_huge_page : NULL;
+	/* Files that are made up when they are read have this, and no pages */
+	if (file->f_mapping->a_ops == &ram_aops &&
+	    inode->i_sb->s_magic != RAMFS_MAGIC)
+		return NULL;
 	return file->f_mapping->a_ops->read_folio ? get_file_page : NULL;
 }
 
 static int check_range(struct file *file, u64 offset, u64 length)
 {
 	u64 size = i_size_read(file->f_mapping->host);
+	loff_t pos = offset;
 
 	if (!length || offset > size || length > size - offset)
 		return -EINVAL;
-	return 0;
+	/* As read() would: security modules have a say */
+	return rw_verify_area(READ, file, &pos, min_t(u64, length,
+						      MAX_RW_COUNT));
 }
 
 /**
@@ -105,7 +124,8 @@ static int check_range(struct file *file, u64 offset, u64 length)
  * @length: bytes
  *
  * Context: process context of the program.
- * Return: the range, or an ERR_PTR() of EBADF, EOPNOTSUPP, EINVAL or ENOMEM.
+ * Return: the range, or an ERR_PTR() of EBADF, EOPNOTSUPP, EINVAL or ENOMEM, or
+ * of what a security module says.
  */
 struct vsockdev_blob *vsockdev_blob_open(int fd, u64 offset, u64 length)
 {
@@ -143,8 +163,10 @@ err:
  */
 static struct page *next_page(struct vsockdev_blob *blob)
 {
+	const struct cred *saved = override_creds(blob->file->f_cred);
 	struct page *page = blob->get_page(blob->file, blob->pos / PAGE_SIZE);
 
+	revert_creds(saved);
 	if (IS_ERR(page))
 		return page;
 	if (!page) {

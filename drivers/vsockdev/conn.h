@@ -71,6 +71,7 @@ enum vsockdev_conn_event {
  * @tail: end of the bytes
  * @size: room for bytes
  * @unread: payload that the socket did not take
+ * @last_part: SEQPACKET: where the last part of a message begins
  * @data: the bytes
  */
 struct vsockdev_chunk {
@@ -79,6 +80,7 @@ struct vsockdev_chunk {
 	u32 tail;
 	u32 size;
 	u32 unread;
+	u32 last_part;
 	u8 data[];
 };
 
@@ -145,8 +147,8 @@ struct vsockdev_chunk {
  * Everything after @type is guarded by the device's lock.
  *
  * References are held by the table, by membership of vsockdev_sched.control,
- * by the timer and by @work while either is pending or running, and by
- * whoever looked the connection up.
+ * by the timer and by @work while either is pending or running, by each frame
+ * of a SEND_VMO, and by whoever looked the connection up.
  */
 struct vsockdev_conn {
 	struct vsockdev *vd;

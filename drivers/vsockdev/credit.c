@@ -166,6 +166,17 @@ void vsockdev_credit_forwarded(struct vsockdev_credit *credit, u32 len)
 }
 
 /**
+ * vsockdev_credit_untold() - tells whether an update would be news
+ * @credit: of the connection
+ *
+ * Return: bytes of room that the peer does not know of.
+ */
+u32 vsockdev_credit_untold(const struct vsockdev_credit *credit)
+{
+	return credit->fwd_cnt - credit->fwd_cnt_told;
+}
+
+/**
  * vsockdev_credit_update_due() - tells whether the peer should hear of room
  * @credit: of the connection
  *
@@ -176,7 +187,7 @@ void vsockdev_credit_forwarded(struct vsockdev_credit *credit, u32 len)
  */
 bool vsockdev_credit_update_due(const struct vsockdev_credit *credit)
 {
-	u32 untold = credit->fwd_cnt - credit->fwd_cnt_told;
+	u32 untold = vsockdev_credit_untold(credit);
 
 	return untold && untold >= min(credit->buf_alloc / 2,
 				       (u32)UPDATE_MAX);

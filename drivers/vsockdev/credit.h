@@ -48,6 +48,7 @@ void vsockdev_credit_tx(struct vsockdev_credit *credit, u32 len);
 
 bool vsockdev_credit_rx(struct vsockdev_credit *credit, u32 len);
 void vsockdev_credit_forwarded(struct vsockdev_credit *credit, u32 len);
+u32 vsockdev_credit_untold(const struct vsockdev_credit *credit);
 bool vsockdev_credit_update_due(const struct vsockdev_credit *credit);
 u32 vsockdev_credit_tell(struct vsockdev_credit *credit);
 

@@ -26,12 +26,24 @@
  */
 #define CHUNK_SMALL	(SZ_4K - sizeof(struct vsockdev_chunk))
 
+/*
+ * Besides when it is due: the rest of a message may need all the room there
+ * is, and nothing else is left that could make an update due.
+ */
+static void tell_credit(struct vsockdev_conn *conn)
+{
+	bool rest = conn->rx_message && !conn->rx_messages &&
+		    vsockdev_credit_untold(&conn->credit);
+
+	if (conn->state == VSOCKDEV_CONN_ESTABLISHED &&
+	    (rest || vsockdev_credit_update_due(&conn->credit)))
+		vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_UPDATE);
+}
+
 static void forwarded(struct vsockdev_conn *conn, u32 len)
 {
 	vsockdev_credit_forwarded(&conn->credit, len);
-	if (conn->state == VSOCKDEV_CONN_ESTABLISHED &&
-	    vsockdev_credit_update_due(&conn->credit))
-		vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_UPDATE);
+	tell_credit(conn);
 }
 
 static void drop_chunk(struct vsockdev_conn *conn,
@@ -58,6 +70,7 @@ void vsockdev_deliver_discard(struct vsockdev_conn *conn)
 		forwarded(conn, chunk->unread);
 		drop_chunk(conn, chunk);
 	}
+	conn->rx_messages = 0;
 }
 
 /* The program got @len bytes, which fill @room in the chunk */
@@ -215,20 +228,39 @@ static void drop_message(struct vsockdev_conn *conn)
 		taken(conn, cursor.chunk, len, part_room(len));
 	}
 	conn->rx_messages--;
+	tell_credit(conn);
 }
 
 /* Hands over one message. Returns as vsockdev_sock_write() does */
 static int write_message(struct vsockdev_conn *conn, u32 len)
 {
-	u8 *message = kvmalloc(len, GFP_KERNEL_ACCOUNT);
+	struct cursor cursor = first_part(conn);
+	struct part *part = next_part(&cursor);
 	ssize_t ret;
+	u8 *message;
 
+	if (!vsockdev_sock_has_room(conn->sock))
+		return -EAGAIN;
+	if (part->len & PART_END)
+		return vsockdev_sock_write(conn->sock, part->data, len);
+
+	message = kvmalloc(len, GFP_KERNEL_ACCOUNT);
 	if (!message)
 		return -ENOMEM;
 	copy_message(conn, message);
 	ret = vsockdev_sock_write(conn->sock, message, len);
 	kvfree(message);
 	return ret;
+}
+
+/* No more is handed over: for lack of memory, or as the socket wants none */
+static void give_up(struct vsockdev_conn *conn, int error)
+{
+	if (error == -ENOMEM) {
+		conn->aborted = true;
+		vsockdev_conn_fail(conn, error);
+	}
+	conn->rx_discard = true;
 }
 
 /* Messages go out whole; one that never became whole goes nowhere */
@@ -243,10 +275,8 @@ static bool deliver_messages(struct vsockdev_conn *conn)
 		spin_lock(&vd->lock);
 		if (ret > 0)
 			drop_message(conn);
-		else if (ret == -ENOMEM)
-			vsockdev_conn_fail(conn, ret);
 		else if (ret < 0)
-			conn->rx_discard = true;
+			give_up(conn, ret);
 		len = message_len(conn);
 		if (!len && conn->state == VSOCKDEV_CONN_DEAD)
 			vsockdev_deliver_discard(conn);
@@ -281,20 +311,47 @@ static u32 room_for(const struct vsockdev_conn *conn, u32 len)
 	return conn->type == VSOCKDEV_TYPE_SEQPACKET ? part_room(len) : len;
 }
 
+static void append_part(struct vsockdev_chunk *chunk, struct part *part,
+			const void *payload, u32 len, bool end)
+{
+	u32 before = part->len;
+
+	memcpy(part->data + before, payload, len);
+	part->len = (before + len) | (end ? PART_END : 0);
+	chunk->tail = part->data - chunk->data;
+	chunk->tail += ALIGN(before + len, __alignof__(struct part));
+}
+
 static void append(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
 		   const void *payload, u32 len, bool end)
 {
 	u8 *to = chunk->data + chunk->tail;
+	struct part *part = (struct part *)to;
 
-	if (conn->type == VSOCKDEV_TYPE_SEQPACKET) {
-		struct part *part = (struct part *)to;
-
-		part->len = len | (end ? PART_END : 0);
-		to = part->data;
-	}
-	memcpy(to, payload, len);
-	chunk->tail += room_for(conn, len);
 	chunk->unread += len;
+	if (conn->type == VSOCKDEV_TYPE_SEQPACKET) {
+		chunk->last_part = chunk->tail;
+		part->len = 0;
+		append_part(chunk, part, payload, len, end);
+	} else {
+		memcpy(to, payload, len);
+		chunk->tail += len;
+	}
+}
+
+/* Goes on with a part of the same message, so that fragments cost no more */
+static bool join_part(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
+		      const void *payload, u32 len, bool end)
+{
+	struct part *part = (struct part *)(chunk->data + chunk->last_part);
+	u32 room = chunk->size - chunk->last_part - sizeof(*part);
+
+	if (!conn->rx_message || (part->len & PART_END) ||
+	    ALIGN(part->len + len, __alignof__(struct part)) > room)
+		return false;
+	chunk->unread += len;
+	append_part(chunk, part, payload, len, end);
+	return true;
 }
 
 /* Puts bytes at the end of the last chunk, if it has the room */
@@ -307,6 +364,9 @@ static bool join_chunk(struct vsockdev_conn *conn, const void *payload,
 	if (room > CHUNK_SMALL || list_empty(&conn->rx_chunks))
 		return false;
 	chunk = list_last_entry(&conn->rx_chunks, struct vsockdev_chunk, node);
+	if (conn->type == VSOCKDEV_TYPE_SEQPACKET &&
+	    join_part(conn, chunk, payload, len, end))
+		return true;
 	if (chunk->size - chunk->tail < room)
 		return false;
 	append(conn, chunk, payload, len, end);
@@ -331,6 +391,7 @@ static struct vsockdev_chunk *make_chunk(struct vsockdev_conn *conn,
 	chunk->head = 0;
 	chunk->tail = 0;
 	chunk->unread = 0;
+	chunk->last_part = 0;
 	chunk->size = size;
 	append(conn, chunk, payload, len, end);
 	return chunk;
@@ -355,6 +416,7 @@ static bool count_message(struct vsockdev_conn *conn, u32 len, bool end)
 		conn->rx_message = 0;
 		conn->rx_messages++;
 	}
+	tell_credit(conn);
 	return true;
 }
 

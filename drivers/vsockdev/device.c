@@ -195,7 +195,7 @@ static void ring_go(struct vsockdev *vd, bool restored)
 	vd->ready = true;
 	if (restored)
 		vsockdev_owner_tell_reset(vd, cid);
-	spin_unlock(&vd->lock);
+	vsockdev_sched_unlock(vd);
 	vsockdev_device_resume_rx(vd);
 }
 
@@ -241,6 +241,8 @@ static void device_gone(struct vsockdev *vd)
 	spin_unlock(&vd->lock);
 	if (was_ready)
 		ring_stop(vd);
+	else
+		virtio_reset_device(vd->vdev);
 }
 
 /* A device that offers nothing carries streams (virtio 1.3, 5.10.3) */
@@ -329,8 +331,11 @@ static int device_freeze(struct virtio_device *vdev)
 static int device_restore(struct virtio_device *vdev)
 {
 	struct vsockdev *vd = vdev->priv;
-	int ret = ring_prepare(vd);
+	int ret;
 
+	if (vd->gone)
+		return -ENODEV;
+	ret = ring_prepare(vd);
 	if (ret) {
 		device_gone(vd);
 		return ret;

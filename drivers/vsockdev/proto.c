@@ -219,8 +219,9 @@ static void receive_rst(struct vsockdev_conn *conn)
 static void receive_shutdown(struct vsockdev_conn *conn,
 			     const struct vsockdev_hdr *hdr)
 {
-	/* Half of a message is no clean end */
-	if ((hdr->flags & VIRTIO_VSOCK_SHUTDOWN_SEND) && conn->rx_message)
+	/* Half of a message is no clean end, if somebody wants it */
+	if ((hdr->flags & VIRTIO_VSOCK_SHUTDOWN_SEND) && conn->rx_message &&
+	    !conn->rx_discard)
 		violation(conn);
 	else
 		vsockdev_conn_peer_shutdown(conn, hdr->flags & SHUTDOWN_FLAGS);

@@ -102,7 +102,7 @@ void vsockdev_sched_reply(struct vsockdev *vd,
 
 	lockdep_assert_held(&vd->lock);
 
-	if (WARN_ON_ONCE(!vsockdev_sched_reply_room(vd)))
+	if (!vd->ready || WARN_ON_ONCE(!vsockdev_sched_reply_room(vd)))
 		return;
 	slot = (sched->reply_first + sched->reply_count++) % VSOCKDEV_REPLIES;
 	sched->replies[slot].addr = *addr;
@@ -421,7 +421,7 @@ static bool run_data(struct vsockdev *vd)
 /* Fills the TX queue. Returns true if the device must be notified */
 static bool run(struct vsockdev *vd)
 {
-	bool more;
+	bool more, sent = false;
 
 	lockdep_assert_held(&vd->lock);
 
@@ -430,14 +430,15 @@ static bool run(struct vsockdev *vd)
 	/* Sending data can make a control packet due, so go round */
 	do {
 		while (run_reply(vd))
-			;
+			sent = true;
 		while (run_control(vd))
-			;
+			sent = true;
 		more = false;
 		while (list_empty(&vd->sched.control) && run_data(vd))
 			more = true;
+		sent |= more;
 	} while (more);
-	return virtqueue_kick_prepare(vd->ring.vqs[VSOCKDEV_VQ_TX]);
+	return sent && virtqueue_kick_prepare(vd->ring.vqs[VSOCKDEV_VQ_TX]);
 }
 
 /**

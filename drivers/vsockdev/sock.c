@@ -24,7 +24,11 @@
 
 #include "claim.h"
 #include "compat.h"
+#include "conn.h"
 #include "sock.h"
+
+/* Times that a receive queue is looked at in one go */
+#define DRAIN_MAX	4096
 
 /* Bytes of a TCP stream that are thrown away in one go */
 #define DISCARD_MAX	SZ_1M
@@ -168,12 +172,18 @@ static int read_message_skb(struct sock *sk)
 static void drain_unix(struct vsockdev_sock *vs)
 {
 	struct sock *sk = vs->sock->sk;
+	int budget = DRAIN_MAX;
 
 	while (!skb_queue_empty_lockless(&sk->sk_receive_queue)) {
-		int ret = vs->seqpacket ?
-				  read_message_skb(sk) :
-				  vs->sock->ops->read_skb(sk, take_skb);
+		int ret;
 
+		/* A writer of empty messages is never full */
+		if (!budget--) {
+			vsockdev_conn_wake(vs->conn);
+			break;
+		}
+		ret = vs->seqpacket ? read_message_skb(sk) :
+				      vs->sock->ops->read_skb(sk, take_skb);
 		/* After an out-of-band byte there is EAGAIN, and yet more */
 		if (ret < 0 && ret != -EAGAIN) {
 			vsockdev_sock_note_error(vs, ret);
@@ -222,6 +232,20 @@ u32 vsockdev_sock_message(const struct vsockdev_sock *vs)
 	const struct sk_buff *skb = skb_peek(&vs->skbs);
 
 	return skb && vs->seqpacket && !vs->offset ? skb->len : 0;
+}
+
+/**
+ * vsockdev_sock_packet() - bytes that one packet can have
+ * @vs: the socket
+ * @pending: bytes that the program wrote
+ *
+ * Return: @pending, or what is left of the first message.
+ */
+size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending)
+{
+	const struct sk_buff *skb = skb_peek(&vs->skbs);
+
+	return skb && vs->seqpacket ? skb->len - vs->offset : pending;
 }
 
 /* A message is an skb: no read goes past its end */
@@ -310,6 +334,19 @@ static void make_room(struct vsockdev_sock *vs, size_t len)
 }
 
 /**
+ * vsockdev_sock_has_room() - tells whether a message can be written
+ * @vs: the socket, one that keeps messages apart
+ *
+ * Return: false if vsockdev_sock_write() would say -EAGAIN.
+ */
+bool vsockdev_sock_has_room(const struct vsockdev_sock *vs)
+{
+	const struct sock *sk = vs->sock->sk;
+
+	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
+}
+
+/**
  * vsockdev_sock_write() - hand bytes over to the program
  * @vs: the socket
  * @from: the bytes; a whole message where the socket keeps messages apart
@@ -371,8 +408,9 @@ void vsockdev_sock_end_writes(struct vsockdev_sock *vs)
  */
 bool vsockdev_sock_unread(const struct vsockdev_sock *vs)
 {
-	/* The last unit is given back only after the pump was woken */
-	return vs->seqpacket && sk_wmem_alloc_get(vs->sock->sk) > 1;
+	/* An skb gives its last byte back only after the pump was woken */
+	return vs->seqpacket &&
+	       sk_wmem_alloc_get(vs->sock->sk) >= SKB_TRUESIZE(1);
 }
 
 static void abort_unix(struct vsockdev_sock *vs)

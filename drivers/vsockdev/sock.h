@@ -27,9 +27,11 @@ int vsockdev_sock_error(const struct vsockdev_sock *vs);
 
 size_t vsockdev_sock_pending(struct vsockdev_sock *vs);
 u32 vsockdev_sock_message(const struct vsockdev_sock *vs);
+size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending);
 ssize_t vsockdev_sock_read(struct vsockdev_sock *vs, void *to, size_t len,
 			   bool *end);
 void vsockdev_sock_discard(struct vsockdev_sock *vs);
+bool vsockdev_sock_has_room(const struct vsockdev_sock *vs);
 ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len);
 
 void vsockdev_sock_end_reads(struct vsockdev_sock *vs);

@@ -93,11 +93,12 @@ static bool send_vmo(struct vsockdev_conn *conn, u32 len)
 	frame = vsockdev_blob_read(conn->blob, len,
 				   READ_ONCE(vd->ring.tx_runs));
 	spin_lock(&vd->lock);
-	if (IS_ERR(frame)) {
+	if (!conn->vmo_active) {
+		; /* it was ended meanwhile, and has nothing to fail with */
+	} else if (IS_ERR(frame)) {
 		vsockdev_conn_vmo_end(conn, -PTR_ERR(frame));
 		vsockdev_conn_fail(conn, PTR_ERR(frame));
-		frame = NULL;
-	} else if (conn->vmo_active) {
+	} else {
 		conn->vmo_left -= frame->len;
 		/* The next SEND_VMO may come at any time from now on */
 		if (!conn->vmo_left)
@@ -109,7 +110,7 @@ static bool send_vmo(struct vsockdev_conn *conn, u32 len)
 	vsockdev_sched_unlock(vd);
 	if (done)
 		vsockdev_blob_close(done);
-	if (frame && !staged)
+	if (!IS_ERR(frame) && !staged)
 		vsockdev_frame_free(frame);
 	return staged;
 }
@@ -181,7 +182,8 @@ static struct tx_plan plan_tx(struct vsockdev_conn *conn, size_t pending)
 		swap(plan.given_up, conn->blob);
 	if (plan.vmo || pending)
 		plan.len = tx_allowance(conn, plan.vmo ? conn->vmo_left :
-							 pending);
+					vsockdev_sock_packet(conn->sock,
+							     pending));
 	vsockdev_sched_unlock(vd);
 	return plan;
 }
