@@ -108,7 +108,8 @@ static int copy_in(const struct call *call, union vsockdev_argument *arg,
 	if (arg->head.flags & ~call->flags)
 		return -EOPNOTSUPP;
 	/* What could not be told afterwards should not be done */
-	if (call->writes && put_user(*usize, size))
+	if (call->writes &&
+	    copy_to_user(uarg, arg, min(*usize, call->size)))
 		return -EFAULT;
 	return 0;
 }
