@@ -14,9 +14,10 @@
 
 #include <kselftest_harness.h>
 
-#include "lib/link.h"
+#include "lib/scene.h"
 
 #define POISON 0xa5
+#define PAGE 4096L
 
 /* The layout is the ABI: it never changes, on no architecture. */
 #define SIZE_IS(type, size) \
@@ -42,283 +43,302 @@ OFFSET_IS(vsockdev_send_response, conn_id, 24);
 OFFSET_IS(vsockdev_send_rst, conn_id, 24);
 OFFSET_IS(vsockdev_event, rst.bytes_sent, 48);
 
-/*
- * Every call with a struct that is right in itself: what it answers to the
- * owner, and to someone who is not.
- */
+/* Each call, right but for what the test spoils. */
 FIXTURE(every_call) {
-	struct device dev;
-	int other; /* a file that is not the owner */
-	int pair[2];
-	int memory;
-	uint64_t room[32]; /* the struct and what is behind it */
+	struct scene scene;
 };
 
 FIXTURE_VARIANT(every_call) {
-	unsigned long cmd;
-	uint32_t size;
-	int owner; /* answer to the owner */
-	int other; /* answer to someone else */
-	int socket_at; /* where a descriptor belongs; 0: nowhere */
-	int file_at;
-	int length_at; /* where a length belongs; 0: nowhere */
-	int zero_at[3]; /* 32-bit words that must be 0; 0: none */
+	unsigned int nr;
 };
 
-FIXTURE_VARIANT_ADD(every_call, start) {
-	.cmd = VSOCKDEV_START,
-	.size = sizeof(struct vsockdev_start),
-	.owner = -EALREADY,
-	.other = -EBUSY,
-};
+#define EVERY_CALL(name, number)              \
+	FIXTURE_VARIANT_ADD(every_call, name) \
+	{                                     \
+		.nr = VSOCKDEV_NR_##number,   \
+	}
 
-FIXTURE_VARIANT_ADD(every_call, stop) {
-	.cmd = VSOCKDEV_STOP,
-	.size = sizeof(struct vsockdev_stop),
-	.other = -EPERM,
-};
-
-FIXTURE_VARIANT_ADD(every_call, send_request) {
-	.cmd = VSOCKDEV_SEND_REQUEST,
-	.size = sizeof(struct vsockdev_send_request),
-	.owner = -ENOTSOCK,
-	.other = -EPERM,
-	.file_at = offsetof(struct vsockdev_send_request, socket_fd),
-	.zero_at = {
-		offsetof(struct vsockdev_send_request, conn_id),
-		offsetof(struct vsockdev_send_request, conn_id) + 4,
-		offsetof(struct vsockdev_send_request, reserved),
-	},
-};
-
-FIXTURE_VARIANT_ADD(every_call, send_response) {
-	.cmd = VSOCKDEV_SEND_RESPONSE,
-	.size = sizeof(struct vsockdev_send_response),
-	.owner = -ENOTCONN,
-	.other = -EPERM,
-	.socket_at = offsetof(struct vsockdev_send_response, socket_fd),
-};
-
-FIXTURE_VARIANT_ADD(every_call, send_rst) {
-	.cmd = VSOCKDEV_SEND_RST,
-	.size = sizeof(struct vsockdev_send_rst),
-	.other = -EPERM,
-	.zero_at = { offsetof(struct vsockdev_send_rst, reserved) },
-};
-
-FIXTURE_VARIANT_ADD(every_call, send_shutdown) {
-	.cmd = VSOCKDEV_SEND_SHUTDOWN,
-	.size = sizeof(struct vsockdev_send_shutdown),
-	.owner = -ENOTCONN,
-	.other = -EPERM,
-	.zero_at = { offsetof(struct vsockdev_send_shutdown, reserved) },
-};
-
-FIXTURE_VARIANT_ADD(every_call, send_vmo) {
-	.cmd = VSOCKDEV_SEND_VMO,
-	.size = sizeof(struct vsockdev_send_vmo),
-	.owner = -EOPNOTSUPP,
-	.other = -EPERM,
-	.file_at = offsetof(struct vsockdev_send_vmo, vmo_fd),
-	.length_at = offsetof(struct vsockdev_send_vmo, length),
-};
-
-FIXTURE_VARIANT_ADD(every_call, reset_done) {
-	.cmd = VSOCKDEV_RESET_DONE,
-	.size = sizeof(struct vsockdev_reset_done),
-	.owner = -EOPNOTSUPP,
-	.other = -EPERM,
-};
-
-FIXTURE_VARIANT_ADD(every_call, get_cid) {
-	.cmd = VSOCKDEV_GET_CID,
-	.size = sizeof(struct vsockdev_get_cid),
-	.zero_at = { offsetof(struct vsockdev_get_cid, reserved) },
-};
-
-FIXTURE_VARIANT_ADD(every_call, get_info) {
-	.cmd = VSOCKDEV_GET_INFO,
-	.size = sizeof(struct vsockdev_get_info),
-};
-
-static void put32(uint64_t *room, int at, uint32_t value)
-{
-	memcpy((char *)room + at, &value, sizeof(value));
-}
-
-static uint32_t get32(const uint64_t *room, int at)
-{
-	uint32_t value;
-
-	memcpy(&value, (const char *)room + at, sizeof(value));
-	return value;
-}
-
-/* A page with no page behind it. */
-static char *last_bytes(size_t size)
-{
-	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page == MAP_FAILED || munmap(page + 4096, 4096))
-		fail("mmap failed");
-	return page + 4096 - size;
-}
+EVERY_CALL(start, START);
+EVERY_CALL(stop, STOP);
+EVERY_CALL(send_request, SEND_REQUEST);
+EVERY_CALL(send_response, SEND_RESPONSE);
+EVERY_CALL(send_rst, SEND_RST);
+EVERY_CALL(send_shutdown, SEND_SHUTDOWN);
+EVERY_CALL(send_vmo, SEND_VMO);
+EVERY_CALL(reset_done, RESET_DONE);
+EVERY_CALL(get_cid, GET_CID);
+EVERY_CALL(get_info, GET_INFO);
 
 FIXTURE_SETUP(every_call)
 {
-	device_start(&self->dev, NULL);
-	self->other = open_device();
-	unix_pair(self->pair);
-	self->memory = memfd_create("vmo", MFD_CLOEXEC);
-	ASSERT_LE(0, self->memory);
-	ASSERT_EQ(0, ftruncate(self->memory, 4096));
-	put32(self->room, 0, variant->size);
-	if (variant->socket_at)
-		put32(self->room, variant->socket_at, self->pair[1]);
-	if (variant->file_at)
-		put32(self->room, variant->file_at, self->memory);
-	if (variant->length_at)
-		put32(self->room, variant->length_at, 4096);
+	scene_open(&self->scene, variant->nr);
 }
 
 FIXTURE_TEARDOWN(every_call)
 {
 }
 
-TEST_F(every_call, answers_the_owner)
+/* Two pages, with nothing around them. */
+static char *two_pages(void)
 {
-	EXPECT_EQ(variant->owner, call(self->dev.fd, variant->cmd, self->room));
+	char *pages = mmap(NULL, 4 * PAGE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED ||
+	    mprotect(pages + PAGE, 2 * PAGE, PROT_READ | PROT_WRITE))
+		fail("mmap: %s", strerror(errno));
+	return pages + PAGE;
+}
+
+static void protect(char *page, int protection)
+{
+	if (mprotect(page, PAGE, protection))
+		fail("mprotect: %s", strerror(errno));
+}
+
+static void expect_answer(struct scene *scene, int expected, const char *what,
+			  unsigned long long value)
+{
+	int answer = scene_try(scene);
+
+	if (answer != expected)
+		fail("%s with %s %#llx answers %d instead of %d",
+		     scene->shape->name, what, value, answer, expected);
+}
+
+#define expect_answer(...) HERE((expect_answer)(__VA_ARGS__))
+
+TEST_F(every_call, that_is_right_has_its_effect)
+{
+	scene_expect_untouched(&self->scene);
 }
 
 TEST_F(every_call, answers_another_file)
 {
-	EXPECT_EQ(variant->other, call(self->other, variant->cmd, self->room));
+	struct scene *scene = &self->scene;
+
+	EXPECT_EQ(scene->shape->other,
+		  scene_call(scene, scene->other, scene->room));
+	scene_expect_untouched(scene);
 }
 
 TEST_F(every_call, answers_a_file_when_nobody_started)
 {
-	int expected = variant->other == -EBUSY ? 0 : variant->other;
+	struct scene *scene = &self->scene;
+	int expected = scene->shape->other;
 
-	ASSERT_EQ(0, stop(self->dev.fd));
+	if (expected == -EBUSY)
+		expected = 0;
+	ASSERT_EQ(0, stop(scene->dev.fd));
 
-	EXPECT_EQ(expected, call(self->other, variant->cmd, self->room));
+	EXPECT_EQ(expected, scene_call(scene, scene->other, scene->room));
 }
 
 TEST_F(every_call, rejects_a_size_below_the_first_version)
 {
-	static const uint32_t sizes[] = { 0, 1, 4, 7 };
+	struct scene *scene = &self->scene;
 
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		put32(self->room, 0, sizes[i]);
-		EXPECT_EQ(-EINVAL, call(self->dev.fd, variant->cmd, self->room)) {
-			TH_LOG("size %u", sizes[i]);
-		}
+	for (uint32_t size = 0; size < scene->shape->size; size++) {
+		put32(scene->room, 0, size);
+		expect_answer(scene, -EINVAL, "size", size);
 	}
-	put32(self->room, 0, variant->size - 1);
-	EXPECT_EQ(-EINVAL, call(self->dev.fd, variant->cmd, self->room));
+	scene_expect_untouched(scene);
 }
 
-TEST_F(every_call, takes_a_larger_struct_with_a_clean_tail)
+TEST_F(every_call, takes_a_struct_that_is_a_byte_longer_and_clean)
 {
-	put32(self->room, 0, variant->size + 1);
-	EXPECT_EQ(variant->owner, call(self->dev.fd, variant->cmd, self->room));
+	put32(self->scene.right, 0, self->scene.shape->size + 1);
+	scene_expect_untouched(&self->scene);
 }
 
-TEST_F(every_call, takes_a_much_larger_struct_with_a_clean_tail)
+TEST_F(every_call, takes_a_struct_of_a_page_that_is_clean)
 {
-	put32(self->room, 0, variant->size + 64);
-	EXPECT_EQ(variant->owner, call(self->dev.fd, variant->cmd, self->room));
+	struct scene *scene = &self->scene;
+	char *pages = two_pages();
+
+	memcpy(pages, scene->right, scene->shape->size);
+	put32(pages, 0, PAGE);
+
+	EXPECT_EQ(scene->shape->right, scene_call(scene, scene->dev.fd, pages));
 }
 
-TEST_F(every_call, rejects_a_dirty_tail)
+TEST_F(every_call, rejects_each_dirty_byte_of_a_tail)
 {
-	char *tail = (char *)self->room + variant->size;
+	struct scene *scene = &self->scene;
+	char *tail = (char *)scene->room + scene->shape->size;
 
-	put32(self->room, 0, variant->size + 1);
-	tail[0] = 1;
-	EXPECT_EQ(-E2BIG, call(self->dev.fd, variant->cmd, self->room));
-
-	put32(self->room, 0, variant->size + 64);
-	tail[0] = 0;
-	tail[63] = 1;
-	EXPECT_EQ(-E2BIG, call(self->dev.fd, variant->cmd, self->room));
+	for (int i = 0; i < TAIL; i++) {
+		put32(scene->room, 0, scene->shape->size + i + 1);
+		tail[i] = 1;
+		expect_answer(scene, -E2BIG, "dirty byte", i);
+		put32(scene->room, 0, scene->shape->size + TAIL);
+		expect_answer(scene, -E2BIG, "dirty byte of many", i);
+		tail[i] = 0;
+	}
+	scene_expect_untouched(scene);
 }
 
 TEST_F(every_call, ignores_what_is_behind_the_struct)
 {
-	memset((char *)self->room + variant->size, POISON, 64);
+	struct scene *scene = &self->scene;
+	int size = scene->shape->size;
 
-	EXPECT_EQ(variant->owner, call(self->dev.fd, variant->cmd, self->room));
-	for (int i = 0; i < 64; i += 4)
-		EXPECT_EQ(0xa5a5a5a5, get32(self->room, variant->size + i));
+	memset((char *)scene->right + size, POISON, TAIL);
+	scene_expect_untouched(scene);
+
+	for (int i = 0; i < TAIL; i++)
+		ASSERT_EQ((char)POISON, ((char *)scene->room)[size + i]);
 }
 
-TEST_F(every_call, rejects_an_absurd_size)
+TEST_F(every_call, rejects_a_size_beyond_a_page)
 {
-	char *whole = last_bytes(variant->size);
+	static const uint32_t sizes[] = { PAGE + 1, 2 * PAGE, INT32_MAX,
+					  1U << 31, UINT32_MAX };
+	struct scene *scene = &self->scene;
+	char *pages = two_pages();
 
-	put32(self->room, 0, UINT32_MAX);
-	memcpy(whole, self->room, variant->size);
-
-	EXPECT_GT(0, call(self->dev.fd, variant->cmd, whole));
-	memset((char *)self->room + variant->size, POISON, 8);
-	EXPECT_EQ(-E2BIG, call(self->dev.fd, variant->cmd, self->room));
+	memcpy(pages, scene->right, scene->shape->size);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		put32(pages, 0, sizes[i]);
+		EXPECT_EQ(-E2BIG, scene_call(scene, scene->dev.fd, pages)) {
+			TH_LOG("size %u", sizes[i]);
+		}
+	}
+	scene_expect_untouched(scene);
 }
 
-TEST_F(every_call, rejects_unknown_flags)
+TEST_F(every_call, rejects_each_unknown_flag)
 {
-	uint32_t known = variant->cmd == VSOCKDEV_SEND_SHUTDOWN ? 3 : 0;
+	struct scene *scene = &self->scene;
 
 	for (int bit = 0; bit < 32; bit++) {
-		if (known & (1U << bit))
+		if (scene->shape->flags & (1U << bit))
 			continue;
-		put32(self->room, 4, 1U << bit);
-		EXPECT_EQ(-EOPNOTSUPP,
-			  call(self->dev.fd, variant->cmd, self->room)) {
-			TH_LOG("flag %d", bit);
-		}
+		put32(scene->room, 4, 1U << bit);
+		expect_answer(scene, -EOPNOTSUPP, "flag", 1U << bit);
+		put32(scene->room, 4, scene->shape->flags | 1U << bit);
+		expect_answer(scene, -EOPNOTSUPP, "flags",
+			      scene->shape->flags | 1U << bit);
 	}
+	scene_expect_untouched(scene);
 }
 
-TEST_F(every_call, rejects_reserved_members_that_are_not_zero)
+TEST_F(every_call, rejects_each_bit_of_a_reserved_member)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(variant->zero_at); i++) {
-		if (!variant->zero_at[i])
-			continue;
-		for (int bit = 0; bit < 32; bit++) {
-			put32(self->room, variant->zero_at[i], 1U << bit);
-			EXPECT_EQ(-EINVAL,
-				  call(self->dev.fd, variant->cmd, self->room)) {
-				TH_LOG("offset %d bit %d", variant->zero_at[i],
-				       bit);
-			}
+	struct scene *scene = &self->scene;
+
+	for (size_t i = 0; i < ARRAY_SIZE(scene->shape->zero_at); i++) {
+		int at = scene->shape->zero_at[i];
+
+		for (int bit = 0; at && bit < 32; bit++) {
+			put32(scene->room, at, 1U << bit);
+			expect_answer(scene, -EINVAL, "bit at", at);
 		}
-		put32(self->room, variant->zero_at[i], 0);
+		scene_restore(scene);
 	}
+	scene_expect_untouched(scene);
 }
 
-TEST_F(every_call, faults_where_the_struct_cannot_be_read)
+TEST_F(every_call, faults_where_there_is_no_memory)
 {
-	char *part = last_bytes(variant->size - 1);
+	struct scene *scene = &self->scene;
 
-	memcpy(part, self->room, variant->size - 1);
+	EXPECT_EQ(-EFAULT, scene_call(scene, scene->dev.fd, NULL));
+	EXPECT_EQ(-EFAULT, scene_call(scene, scene->dev.fd, (void *)1));
+	EXPECT_EQ(-EFAULT, scene_call(scene, scene->dev.fd, (void *)-PAGE));
+	EXPECT_EQ(-EFAULT, scene_call(scene, scene->dev.fd, (void *)-1));
+	scene_expect_untouched(scene);
+}
 
-	EXPECT_EQ(-EFAULT, call(self->dev.fd, variant->cmd, NULL));
-	EXPECT_EQ(-EFAULT, call(self->dev.fd, variant->cmd, (void *)-4096L));
-	EXPECT_EQ(-EFAULT, call(self->dev.fd, variant->cmd, part));
+/* Behind each byte of the struct there is nothing, and then before each. */
+TEST_F(every_call, faults_where_a_part_of_the_struct_is_missing)
+{
+	struct scene *scene = &self->scene;
+	uint32_t size = scene->shape->size;
+	char *pages = two_pages();
+	char *end = pages + 2 * PAGE;
+
+	for (uint32_t part = 1; part < size; part++) {
+		memcpy(end - part, scene->room, part);
+		EXPECT_EQ(-EFAULT,
+			  scene_call(scene, scene->dev.fd, end - part)) {
+			TH_LOG("the first %u bytes", part);
+		}
+		memcpy(pages, (char *)scene->room + size - part, part);
+		EXPECT_EQ(-EFAULT, scene_call(scene, scene->dev.fd,
+					      pages - size + part)) {
+			TH_LOG("the last %u bytes", part);
+		}
+	}
+	scene_expect_untouched(scene);
 }
 
 TEST_F(every_call, reads_no_further_than_size)
 {
-	char *whole = last_bytes(variant->size);
+	struct scene *scene = &self->scene;
+	char *end = two_pages() + 2 * PAGE;
 
-	memcpy(whole, self->room, variant->size);
+	memcpy(end - scene->shape->size, scene->right, scene->shape->size);
 
-	EXPECT_EQ(variant->owner, call(self->dev.fd, variant->cmd, whole));
+	EXPECT_EQ(scene->shape->right,
+		  scene_call(scene, scene->dev.fd, end - scene->shape->size));
+}
+
+TEST_F(every_call, takes_a_struct_across_pages)
+{
+	struct scene *scene = &self->scene;
+	char *middle = two_pages() + PAGE - scene->shape->size / 2;
+
+	memcpy(middle, scene->right, scene->shape->size);
+
+	EXPECT_EQ(scene->shape->right,
+		  scene_call(scene, scene->dev.fd, middle));
+}
+
+TEST_F(every_call, that_answers_faults_where_it_cannot_write)
+{
+	struct scene *scene = &self->scene;
+	char *pages = two_pages();
+
+	memcpy(pages, scene->right, scene->shape->size);
+	protect(pages, PROT_READ);
+
+	if (!scene->shape->writes) {
+		EXPECT_EQ(scene->shape->right,
+			  scene_call(scene, scene->dev.fd, pages));
+		return;
+	}
+	EXPECT_EQ(-EFAULT, scene_call(scene, scene->dev.fd, pages));
+	scene_expect_untouched(scene);
+}
+
+/* What could not be told must not be done. */
+TEST_F(every_call, that_cannot_write_a_part_of_its_answer_does_nothing)
+{
+	struct scene *scene = &self->scene;
+	uint32_t size = scene->shape->size;
+	char *pages = two_pages(), *at;
+
+	if (!scene->shape->writes)
+		return;
+	for (uint32_t part = 1; part < size; part++) {
+		for (int second = 0; second < 2; second++) {
+			at = pages + PAGE - part;
+			memcpy(at, scene->right, size);
+			protect(pages + second * PAGE, PROT_READ);
+			EXPECT_EQ(-EFAULT,
+				  scene_call(scene, scene->dev.fd, at)) {
+				TH_LOG("page %d begins after %u bytes", second,
+				       part);
+			}
+			protect(pages + second * PAGE, PROT_READ | PROT_WRITE);
+		}
+	}
+	scene_expect_untouched(scene);
 }
 
 /* The ioctl system call of 32-bit programs, through its own gate. */
+#ifdef __x86_64__
 static int call_32(int fd, unsigned int cmd, uint32_t arg)
 {
 	int result;
@@ -342,23 +362,25 @@ static bool has_32bit_calls(void)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-TEST_F(every_call, answers_32_bit_programs_alike)
+TEST_F(every_call, answers_through_the_gate_of_32_bit_programs_alike)
 {
-	uint64_t *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	struct scene *scene = &self->scene;
+	unsigned int cmd = _IO(VSOCKDEV_IOC_TYPE, scene->nr);
+	uint32_t *low = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	uint32_t address = (uint32_t)(uintptr_t)low;
 
 	ASSERT_NE(MAP_FAILED, low);
 	if (!has_32bit_calls())
 		SKIP(return, "this kernel runs no 32-bit programs");
-	memcpy(low, self->room, sizeof(self->room));
+	memcpy(low, scene->right, scene->shape->size);
 
-	put32(low, 0, variant->size - 1);
-	EXPECT_EQ(-EINVAL, call_32(self->dev.fd, variant->cmd,
-				   (uint32_t)(uintptr_t)low));
-	put32(low, 0, variant->size);
-	EXPECT_EQ(variant->owner, call_32(self->dev.fd, variant->cmd,
-					  (uint32_t)(uintptr_t)low));
+	put32(low, 0, scene->shape->size - 1);
+	EXPECT_EQ(-EINVAL, call_32(scene->dev.fd, cmd, address));
+	put32(low, 0, scene->shape->size);
+	EXPECT_EQ(scene->shape->right, call_32(scene->dev.fd, cmd, address));
 }
+#endif
 
 /* One device with an owner. */
 FIXTURE(owned) {
@@ -438,40 +460,6 @@ TEST_F(owned, get_info_writes_the_kernels_size_and_no_more)
 	EXPECT_EQ(sizeof(arg.info), arg.info.size);
 	for (size_t i = 0; i < ARRAY_SIZE(arg.behind); i++)
 		EXPECT_EQ(0, arg.behind[i]);
-}
-
-TEST_F(owned, a_call_that_fails_writes_nothing)
-{
-	struct vsockdev_send_request arg = {
-		.size = sizeof(arg),
-		.addr = host_addr(SCRIPT_PORT),
-		.socket_fd = -1,
-	};
-	struct vsockdev_send_request before = arg;
-
-	ASSERT_EQ(-EBADF, call(self->dev.fd, VSOCKDEV_SEND_REQUEST, &arg));
-
-	EXPECT_EQ(0, memcmp(&before, &arg, sizeof(arg)));
-}
-
-TEST_F(owned, send_request_whose_id_cannot_be_written_makes_no_connection)
-{
-	struct vsockdev_send_request *arg;
-	int pair[2];
-
-	unix_pair(pair);
-	arg = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, arg);
-	arg->size = sizeof(*arg);
-	arg->addr = host_addr(SCRIPT_PORT);
-	arg->socket_fd = pair[1];
-	ASSERT_EQ(0, mprotect(arg, 4096, PROT_READ));
-
-	EXPECT_EQ(-EFAULT, call(self->dev.fd, VSOCKDEV_SEND_REQUEST, arg));
-
-	WAIT_FOR(info_of(self->dev.fd).conns == 0);
-	expect_no_event(&self->dev, 0);
 }
 
 /* The ranges of START. */

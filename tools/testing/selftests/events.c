@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The event stream: what is told, in which order, to whom, and how it waits. */
+/* The event stream: what is told, when, in which order, and to whom. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <kselftest_harness.h>
 
+#include "lib/fake.h"
 #include "lib/link.h"
 
 #define RECORD sizeof(struct vsockdev_event)
@@ -33,47 +30,12 @@ FIXTURE_TEARDOWN(events)
 {
 }
 
-static void set_nonblocking(int fd)
-{
-	if (fcntl(fd, F_SETFL, O_NONBLOCK))
-		fail("O_NONBLOCK: %s", strerror(errno));
-}
-
 static uint64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-/*
- * Lets the host ask for connections to ports of ours, each by a session of
- * its own, and waits until all REQUESTs are there, unread.
- */
-struct callers {
-	int count;
-	uint32_t conns; /* before they call */
-	struct peer peers[16];
-	uint32_t ports[16];
-};
-
-static void call_in(struct device *dev, struct callers *callers, int count)
-{
-	callers->count = count;
-	for (int i = 0; i < count; i++)
-		callers->peers[i] = peer_open(dev);
-	callers->conns = info_of(dev->fd).conns;
-	for (int i = 0; i < count; i++) {
-		callers->ports[i] = new_port();
-		peer_do(&callers->peers[i], "ok", "dial-start %u",
-			callers->ports[i]);
-	}
-}
-
-static void wait_for_requests(struct device *dev, struct callers *callers)
-{
-	WAIT_FOR(info_of(dev->fd).conns == callers->conns + callers->count);
 }
 
 TEST_F(events, request_tells_who_asks)
@@ -192,338 +154,187 @@ TEST_F(events, of_one_connection_come_in_its_order)
 	expect_event(&self->dev, VSOCKDEV_EVENT_RST, link.id);
 }
 
-/* Reading. */
-TEST_F(events, read_wants_room_for_a_record_and_loses_none)
-{
-	struct vsockdev_event event;
-	struct callers callers;
-
-	call_in(&self->dev, &callers, 1);
-	wait_for_requests(&self->dev, &callers);
-
-	EXPECT_EQ(-1, read(self->dev.fd, &event, RECORD - 1));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, read(self->dev.fd, &event, 1));
-	EXPECT_EQ(EINVAL, errno);
-	expect_request(&self->dev, callers.ports[0]);
-}
-
-TEST_F(events, read_wants_room_even_when_there_is_none)
-{
-	struct vsockdev_event event;
-
-	EXPECT_EQ(-1, read(self->dev.fd, &event, RECORD - 1));
-	EXPECT_EQ(EINVAL, errno);
-}
-
-TEST_F(events, read_gives_whole_records_as_many_as_fit)
-{
-	char room[RECORD * 3];
-	struct callers callers;
-	struct vsockdev_event event;
-
-	call_in(&self->dev, &callers, 3);
-	wait_for_requests(&self->dev, &callers);
-	memset(room, 0xa5, sizeof(room));
-
-	ASSERT_EQ(2 * RECORD, read(self->dev.fd, room, 3 * RECORD - 1));
-
-	for (size_t i = 2 * RECORD; i < sizeof(room); i++)
-		ASSERT_EQ((char)0xa5, room[i]);
-	for (int i = 0; i < 2; i++) {
-		memcpy(&event, room + i * RECORD, RECORD);
-		EXPECT_EQ(VSOCKDEV_EVENT_REQUEST, event.type);
-		EXPECT_EQ(callers.ports[i], event.addr.local_port);
-	}
-	event = next_event(&self->dev);
-	EXPECT_EQ(callers.ports[2], event.addr.local_port);
-	expect_no_event(&self->dev, 0);
-}
-
-TEST_F(events, read_gives_what_is_there_and_does_not_wait_for_more)
-{
-	struct vsockdev_event events[8];
-	struct callers callers;
-
-	call_in(&self->dev, &callers, 2);
-	wait_for_requests(&self->dev, &callers);
-
-	EXPECT_EQ(2 * RECORD, read(self->dev.fd, events, sizeof(events)));
-}
-
-TEST(records_have_the_size_that_start_named)
-{
-	struct vsockdev_start options = { .event_size = RECORD + 8 };
-	uint64_t room[2 * (RECORD + 8) / 8];
-	struct vsockdev_event event;
-	struct device dev;
-	struct link link;
-
-	device_start(&dev, &options);
-	link = link_request(&dev, SCRIPT_PORT);
-	memset(room, 0xa5, sizeof(room));
-	EXPECT_EQ(-1, read(dev.fd, room, RECORD));
-	EXPECT_EQ(EINVAL, errno);
-
-	ASSERT_EQ(RECORD + 8, read(dev.fd, room, sizeof(room)));
-
-	memcpy(&event, room, RECORD);
-	EXPECT_EQ(VSOCKDEV_EVENT_RESPONSE, event.type);
-	EXPECT_EQ(link.id, event.conn_id);
-	EXPECT_EQ(0, room[RECORD / 8]);
-	EXPECT_EQ(0xa5a5a5a5a5a5a5a5, room[RECORD / 8 + 1]);
-}
-
-TEST_F(events, nonblocking_read_says_eagain)
-{
-	struct vsockdev_event event;
-
-	set_nonblocking(self->dev.fd);
-
-	EXPECT_EQ(-1, read(self->dev.fd, &event, RECORD));
-	EXPECT_EQ(EAGAIN, errno);
-}
-
-/* Memory of one page; what is behind it faults. */
-static char *page_before_hole(void)
-{
-	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page == MAP_FAILED || munmap(page + 4096, 4096))
-		fail("mmap: %s", strerror(errno));
-	return page;
-}
-
-TEST_F(events, a_read_that_faults_loses_nothing)
-{
-	char *page = page_before_hole();
-	struct callers callers;
-
-	call_in(&self->dev, &callers, 2);
-	wait_for_requests(&self->dev, &callers);
-
-	EXPECT_EQ(-1, read(self->dev.fd, page + 4096, RECORD));
-	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(-1, read(self->dev.fd, page + 4096 - 8, RECORD));
-	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(-1, read(self->dev.fd, page + 4096 - RECORD + 1, 2 * RECORD));
-	EXPECT_EQ(EFAULT, errno);
-
-	expect_request(&self->dev, callers.ports[0]);
-	expect_request(&self->dev, callers.ports[1]);
-}
-
-TEST_F(events, a_read_that_faults_half_way_gives_the_first_half)
-{
-	char *page = page_before_hole();
-	struct vsockdev_event event;
-	struct callers callers;
-
-	call_in(&self->dev, &callers, 2);
-	wait_for_requests(&self->dev, &callers);
-
-	ASSERT_EQ(RECORD,
-		  read(self->dev.fd, page + 4096 - RECORD - 8, 2 * RECORD));
-
-	memcpy(&event, page + 4096 - RECORD - 8, RECORD);
-	EXPECT_EQ(callers.ports[0], event.addr.local_port);
-	expect_request(&self->dev, callers.ports[1]);
-}
-
-/* Waiting. */
-TEST_F(events, poll_says_when_there_is_one)
-{
-	struct callers callers;
-
-	EXPECT_EQ(0, poll_now(self->dev.fd));
-
-	call_in(&self->dev, &callers, 1);
-	WAIT_FOR(poll_now(self->dev.fd) == POLLIN);
-	expect_request(&self->dev, callers.ports[0]);
-
-	EXPECT_EQ(0, poll_now(self->dev.fd));
-}
-
-TEST_F(events, epoll_says_when_there_is_one)
-{
-	struct epoll_event wanted = { .events = EPOLLIN }, seen;
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct callers callers;
-
-	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->dev.fd, &wanted));
-	ASSERT_EQ(0, epoll_wait(epoll, &seen, 1, 0));
-
-	call_in(&self->dev, &callers, 1);
-
-	/* Level triggered: the RESPONSE of the caller was taken already. */
-	ASSERT_EQ(1, epoll_wait(epoll, &seen, 1, HANG_GUARD_MS));
-	EXPECT_EQ(EPOLLIN, seen.events);
-	expect_request(&self->dev, callers.ports[0]);
-	EXPECT_EQ(0, epoll_wait(epoll, &seen, 1, 0));
-}
-
-TEST_F(events, edge_triggered_epoll_tells_each_new_one)
-{
-	struct epoll_event wanted = { .events = EPOLLIN | EPOLLET }, seen;
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->dev.fd, &wanted));
-	for (int i = 0; i < 5; i++) {
-		link_request(&self->dev, SCRIPT_PORT);
-		/* unread, and yet the next one is told */
-		ASSERT_EQ(1, epoll_wait(epoll, &seen, 1, HANG_GUARD_MS));
-	}
-	for (int i = 0; i < 5; i++)
-		EXPECT_EQ(VSOCKDEV_EVENT_RESPONSE, next_event(&self->dev).type);
-}
-
-/* A thread in read(), and how that ended. */
-struct reader {
-	pthread_t thread;
-	int fd;
-	volatile pid_t tid;
-	ssize_t n;
-	int error;
-	struct vsockdev_event event;
+/* What an honest host does not do: a device that is played here. */
+FIXTURE(played) {
+	struct fake fake;
 };
 
-static void *read_one(void *arg)
+FIXTURE_SETUP(played)
 {
-	struct reader *reader = arg;
-
-	reader->tid = syscall(SYS_gettid);
-	reader->n = read(reader->fd, &reader->event, RECORD);
-	reader->error = errno;
-	return NULL;
+	fake_open(&self->fake, NULL);
 }
 
-/* The thread does nothing but this read, so asleep means waiting in it. */
-static bool asleep(pid_t tid)
+FIXTURE_TEARDOWN(played)
 {
-	char path[64], stat[256], *state;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		fail("%s: %s", path, strerror(errno));
-	n = read(fd, stat, sizeof(stat) - 1);
-	close(fd);
-	stat[n > 0 ? n : 0] = '\0';
-	state = strrchr(stat, ')');
-	return state && state[2] == 'S';
+	fake_close(&self->fake);
 }
 
-static void start_reader(struct reader *reader, int fd)
+TEST_F(played, transport_reset_stands_for_all_events_before)
 {
-	memset(reader, 0, sizeof(*reader));
-	reader->fd = fd;
-	if (pthread_create(&reader->thread, NULL, read_one, reader))
-		fail("pthread_create");
-	WAIT_FOR(reader->tid && asleep(reader->tid));
+	struct flow asking = flow_request(&self->fake);
+	struct flow ended = flow_connect(&self->fake);
+	struct device *dev = &self->fake.dev;
+	struct vsockdev_event event;
+
+	flow_put(&asking, VIRTIO_VSOCK_OP_RESPONSE);
+	flow_put(&ended, VIRTIO_VSOCK_OP_RST);
+	for (int i = 0; i < 3; i++) {
+		struct flow flow = flow_new(&self->fake);
+
+		flow_put(&flow, VIRTIO_VSOCK_OP_REQUEST);
+	}
+	expect_no_packet(&self->fake);
+	ASSERT_EQ(POLLIN, poll_now(dev->fd));
+
+	fake_event(&self->fake, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
+	expect_end(asking.link.sock, TRANSFER_RESET);
+	WAIT_FOR(info_of(dev->fd).generation == 1);
+	event = next_event(dev);
+
+	EXPECT_EQ(VSOCKDEV_EVENT_TRANSPORT_RESET, event.type);
+	EXPECT_EQ(0, event.conn_id);
+	EXPECT_EQ(0, event.addr.local_port);
+	EXPECT_EQ(0, event.addr.remote_cid);
+	EXPECT_EQ(0, event.addr.remote_port);
+	EXPECT_EQ(1, event.transport_reset.generation);
+	EXPECT_EQ(FAKE_CID, event.transport_reset.new_cid);
+	expect_no_event(dev, 0);
 }
 
-TEST_F(events, read_waits_for_the_first_one)
+/* Before the RST of the last connection there was read. */
+TEST_F(played, an_address_is_free_for_the_host_at_once)
 {
-	struct reader reader;
-	struct link link;
+	struct flow flow = flow_accept(&self->fake);
+	struct device *dev = &self->fake.dev;
+	struct vsockdev_event rst, request;
+	int pair[2];
 
-	start_reader(&reader, self->dev.fd);
+	unix_pair(pair);
+	flow_put(&flow, VIRTIO_VSOCK_OP_RST);
+	flow_put(&flow, VIRTIO_VSOCK_OP_REQUEST);
+	expect_no_packet(&self->fake);
 
-	link = link_request(&self->dev, SCRIPT_PORT);
-	pthread_join(reader.thread, NULL);
+	/* Too late, and not for the one that asks now. */
+	EXPECT_EQ(-ESTALE, send_response(dev->fd, flow.link.addr, flow.link.id,
+					 pair[1]));
+	EXPECT_EQ(-ESTALE,
+		  send_shutdown(dev->fd, flow.link.addr, flow.link.id, 0));
+	expect_no_packet(&self->fake);
 
-	EXPECT_EQ(RECORD, reader.n);
-	EXPECT_EQ(VSOCKDEV_EVENT_RESPONSE, reader.event.type);
-	EXPECT_EQ(link.id, reader.event.conn_id);
+	rst = expect_rst(dev, flow.link.id, VSOCKDEV_RST_PEER_RESET,
+			 ECONNRESET);
+	request = next_event(dev);
+	EXPECT_EQ(VSOCKDEV_EVENT_REQUEST, request.type);
+	EXPECT_EQ(0, memcmp(&rst.addr, &request.addr, sizeof(rst.addr)));
+	EXPECT_LT(rst.conn_id, request.conn_id);
+	EXPECT_LT(rst.seq, request.seq);
+	EXPECT_EQ(0, send_response(dev->fd, request.addr, request.conn_id,
+				   pair[1]));
+	expect_packet(&self->fake, request.addr, VIRTIO_VSOCK_OP_RESPONSE);
 }
 
-TEST_F(events, stop_wakes_waiting_readers_with_epipe)
+/* SEND_RST with an old id takes back the old RST and nothing else. */
+TEST_F(played, send_rst_with_a_stale_id_spares_the_request_at_its_address)
 {
-	struct reader readers[3];
+	struct flow flow = flow_accept(&self->fake);
+	struct device *dev = &self->fake.dev;
+	struct vsockdev_event request;
+
+	flow_put(&flow, VIRTIO_VSOCK_OP_RST);
+	flow_put(&flow, VIRTIO_VSOCK_OP_REQUEST);
+	expect_no_packet(&self->fake);
+
+	EXPECT_EQ(0, send_rst(dev->fd, flow.link.addr, flow.link.id));
+	EXPECT_EQ(-ESTALE, send_rst(dev->fd, flow.link.addr, flow.link.id));
+
+	expect_no_packet(&self->fake);
+	request = next_event(dev);
+	EXPECT_EQ(VSOCKDEV_EVENT_REQUEST, request.type);
+	expect_no_event(dev, 0);
+}
+
+TEST_F(played, shutdown_of_a_direction_is_told_once)
+{
+	struct flow flow = flow_accept(&self->fake);
+	struct device *dev = &self->fake.dev;
 
 	for (int i = 0; i < 3; i++)
-		start_reader(&readers[i], self->dev.fd);
+		flow_put_flags(&flow, VIRTIO_VSOCK_OP_SHUTDOWN,
+			       VSOCKDEV_SHUTDOWN_SEND);
+	expect_no_packet(&self->fake);
+	expect_shutdown(dev, flow.link.id, VSOCKDEV_SHUTDOWN_SEND);
+	flow_put_flags(&flow, VIRTIO_VSOCK_OP_SHUTDOWN, VSOCKDEV_SHUTDOWN_SEND);
+	expect_no_packet(&self->fake);
+	expect_no_event(dev, 0);
+}
 
-	ASSERT_EQ(0, stop(self->dev.fd));
+TEST_F(played, shutdown_of_both_before_the_first_was_read_is_one_event)
+{
+	struct flow flow = flow_accept(&self->fake);
+	struct vsockdev_event event;
 
-	for (int i = 0; i < 3; i++) {
-		pthread_join(readers[i].thread, NULL);
-		EXPECT_EQ(-1, readers[i].n);
-		EXPECT_EQ(EPIPE, readers[i].error);
+	flow_put_flags(&flow, VIRTIO_VSOCK_OP_SHUTDOWN,
+		       VSOCKDEV_SHUTDOWN_RECEIVE);
+	flow_put_flags(&flow, VIRTIO_VSOCK_OP_SHUTDOWN, VSOCKDEV_SHUTDOWN_SEND);
+	flow_expect(&flow, VIRTIO_VSOCK_OP_RST);
+
+	event = next_event(&self->fake.dev);
+	EXPECT_EQ(VSOCKDEV_EVENT_SHUTDOWN, event.type);
+	EXPECT_EQ(VSOCKDEV_SHUTDOWN_RECEIVE | VSOCKDEV_SHUTDOWN_SEND,
+		  event.shutdown.directions);
+	expect_rst(&self->fake.dev, flow.link.id, VSOCKDEV_RST_SHUTDOWN, 0);
+	expect_no_event(&self->fake.dev, 0);
+}
+
+TEST_F(played, packets_for_no_connection_are_no_events)
+{
+	static const uint16_t ops[] = {
+		VIRTIO_VSOCK_OP_RESPONSE,	VIRTIO_VSOCK_OP_RST,
+		VIRTIO_VSOCK_OP_SHUTDOWN,	VIRTIO_VSOCK_OP_RW,
+		VIRTIO_VSOCK_OP_CREDIT_UPDATE,	VIRTIO_VSOCK_OP_CREDIT_REQUEST,
+	};
+	uint64_t unknown = info_of(self->fake.dev.fd).rx_unknown;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		struct flow flow = flow_new(&self->fake);
+
+		flow_put(&flow, ops[i]);
+		if (ops[i] != VIRTIO_VSOCK_OP_RST)
+			expect_packet(&self->fake, flow.link.addr,
+				      VIRTIO_VSOCK_OP_RST);
 	}
-}
-
-/* A START right after STOP does not make the old reader one of the new. */
-TEST_F(events, a_reader_of_before_stop_is_none_after_start)
-{
-	struct reader reader;
-
-	start_reader(&reader, self->dev.fd);
-
-	ASSERT_EQ(0, stop(self->dev.fd));
-	ASSERT_EQ(0, start(self->dev.fd, NULL));
-	pthread_join(reader.thread, NULL);
-
-	EXPECT_EQ(-1, reader.n);
-	EXPECT_EQ(EPIPE, reader.error);
-}
-
-TEST_F(events, two_readers_share_the_stream_and_none_is_told_twice)
-{
-	struct link links[20];
-	bool told[20] = {};
-
-	for (int round = 0; round < 10; round++) {
-		struct reader readers[2];
-
-		for (int i = 0; i < 2; i++)
-			start_reader(&readers[i], self->dev.fd);
-		for (int i = 0; i < 2; i++)
-			links[2 * round + i] =
-				link_request(&self->dev, SCRIPT_PORT);
-		for (int i = 0; i < 2; i++) {
-			pthread_join(readers[i].thread, NULL);
-			ASSERT_EQ(RECORD, readers[i].n);
-			for (int j = 0; j < 2 * round + 2; j++) {
-				if (links[j].id != readers[i].event.conn_id)
-					continue;
-				EXPECT_FALSE(told[j]);
-				told[j] = true;
-			}
-		}
-	}
-	for (int i = 0; i < 20; i++)
-		EXPECT_TRUE(told[i]);
-	expect_no_event(&self->dev, 0);
-}
-
-static void do_nothing(int sig)
-{
-	(void)sig;
-}
-
-TEST_F(events, a_signal_ends_the_wait)
-{
-	struct sigaction action = { .sa_handler = do_nothing };
-	struct reader reader;
-	struct link link;
-
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
-	start_reader(&reader, self->dev.fd);
-
-	ASSERT_EQ(0, pthread_kill(reader.thread, SIGUSR1));
-	pthread_join(reader.thread, NULL);
-
-	EXPECT_EQ(-1, reader.n);
-	EXPECT_EQ(EINTR, reader.error);
-	link = link_request(&self->dev, SCRIPT_PORT);
-	expect_event(&self->dev, VSOCKDEV_EVENT_RESPONSE, link.id);
+	expect_no_packet(&self->fake);
+	expect_no_event(&self->fake.dev, 0);
+	EXPECT_LE(unknown + ARRAY_SIZE(ops),
+		  info_of(self->fake.dev.fd).rx_unknown);
 }
 
 /* Who may read. */
+/* Reads an event and says by its status whether it is that connection's. */
+static pid_t read_in_child(int fd, uint64_t id)
+{
+	struct vsockdev_event event;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (read(fd, &event, RECORD) != RECORD)
+			_exit(2);
+		_exit(event.conn_id != id);
+	}
+	return pid;
+}
+
+TEST_F(events, a_child_may_read_as_the_file_is_the_owner)
+{
+	struct link link = link_request(&self->dev, SCRIPT_PORT);
+	int status;
+	pid_t pid = read_in_child(self->dev.fd, link.id);
+
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	expect_no_event(&self->dev, 0);
+}
+
 TEST(only_the_owner_may_read)
 {
 	int fd = open_device(), other = open_device();
@@ -695,6 +506,42 @@ TEST_F(small_backlog, a_withdrawn_request_makes_room)
 	peer_do(&self->dialler, "ok", "dial-start %u", port);
 	expect_request(&self->dev, callers.ports[1]);
 	expect_request(&self->dev, port);
+}
+
+/* Calls that come too late. */
+TEST_F(events, a_call_with_a_stale_id_does_not_touch_the_successor)
+{
+	struct link first = link_connect(&self->dev, SCRIPT_PORT);
+	struct link second = first;
+	struct vsockdev_send_vmo vmo = {
+		.size = sizeof(vmo),
+		.addr = first.addr,
+		.conn_id = first.id,
+		.length = 4096,
+	};
+	int pair[2], again[2];
+
+	unix_pair(pair);
+	unix_pair(again);
+	vmo.vmo_fd = memfd_create("vmo", MFD_CLOEXEC);
+	ASSERT_EQ(0, ftruncate(vmo.vmo_fd, vmo.length));
+	link_close(&first);
+	expect_event(&self->dev, VSOCKDEV_EVENT_RST, first.id);
+	ASSERT_EQ(0, send_request(self->dev.fd, first.addr, pair[1],
+				  &second.id));
+	expect_event(&self->dev, VSOCKDEV_EVENT_RESPONSE, second.id);
+	close(pair[1]);
+	second.sock = pair[0];
+
+	EXPECT_EQ(-ESTALE, send_rst(self->dev.fd, first.addr, first.id));
+	EXPECT_EQ(-ESTALE,
+		  send_shutdown(self->dev.fd, first.addr, first.id, 0));
+	EXPECT_EQ(-ESTALE, send_response(self->dev.fd, first.addr, first.id,
+					 again[1]));
+	EXPECT_EQ(-ESTALE, call(self->dev.fd, VSOCKDEV_SEND_VMO, &vmo));
+
+	expect_alive(&second);
+	expect_no_event(&self->dev, 0);
 }
 
 /* Nobody there. */

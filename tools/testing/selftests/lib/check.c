@@ -11,11 +11,17 @@
 
 static __thread const char *test_file = "?";
 static __thread int test_line;
+static __thread const char *test_case;
 
 void check_note(const char *file, int line)
 {
 	test_file = file;
 	test_line = line;
+}
+
+void check_case(const char *name)
+{
+	test_case = name;
 }
 
 void fail(const char *format, ...)
@@ -26,6 +32,8 @@ void fail(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (test_case)
+		fprintf(stderr, "# in the case: %s\n", test_case);
 	fprintf(stderr, "# %s:%d: %s\n", test_file, test_line, text);
 	abort();
 }

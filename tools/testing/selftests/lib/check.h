@@ -13,6 +13,10 @@
 #define HANG_GUARD_MS 20000
 
 void check_note(const char *file, int line);
+
+/* Which line of a table is being tested, for what fails from now on. */
+void check_case(const char *name);
+
 _Noreturn void fail(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 

@@ -8,13 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "machine.h"
 
 #undef expect_event
 #undef next_event
@@ -24,6 +25,7 @@
 #undef expect_shutdown
 #undef expect_no_event
 #undef device_start
+#undef device_start_at
 #undef info_of
 
 #define LOCK_PATH "/tmp/vsockdev-test.lock"
@@ -76,19 +78,23 @@ static void take_lock(void)
 		fail("%s: %s", LOCK_PATH, strerror(errno));
 }
 
-int open_device_flags(int flags)
+int open_device_at(unsigned int device, int flags)
 {
-	glob_t found;
+	char name[NAME_SIZE];
 	int fd;
 
 	take_lock();
-	if (glob("/dev/vsockdev[0-9]*", 0, NULL, &found))
-		fail("there is no /dev/vsockdevN");
-	fd = open(found.gl_pathv[0], flags);
+	if (!find_node(device, name))
+		fail("device %u has no node", device);
+	fd = open(name, flags);
 	if (fd < 0)
-		fail("%s: %s", found.gl_pathv[0], strerror(errno));
-	globfree(&found);
+		fail("%s: %s", name, strerror(errno));
 	return fd;
+}
+
+int open_device_flags(int flags)
+{
+	return open_device_at(0, flags);
 }
 
 int open_device(void)
@@ -112,7 +118,8 @@ int start(int fd, const struct vsockdev_start *options)
 }
 
 /* Patient, as a busy machine is no reason to fail. */
-void device_start(struct device *dev, const struct vsockdev_start *options)
+void device_start_at(struct device *dev, unsigned int device,
+		     const struct vsockdev_start *options)
 {
 	struct vsockdev_start arg = {};
 	int error;
@@ -124,10 +131,15 @@ void device_start(struct device *dev, const struct vsockdev_start *options)
 	if (!arg.close_timeout_ms)
 		arg.close_timeout_ms = PATIENT_MS;
 	memset(dev, 0, sizeof(*dev));
-	dev->fd = open_device();
+	dev->fd = open_device_at(device, O_RDWR | O_CLOEXEC);
 	error = start(dev->fd, &arg);
 	if (error)
 		fail("START: %s", strerror(-error));
+}
+
+void device_start(struct device *dev, const struct vsockdev_start *options)
+{
+	device_start_at(dev, 0, options);
 }
 
 int stop(int fd)

@@ -17,15 +17,18 @@ struct device {
 	struct vsockdev_event stash[256];
 };
 
-/* A further file on the (first) device. */
+/* A further file on the first device, or on that one. */
 int open_device(void);
 int open_device_flags(int flags);
+int open_device_at(unsigned int device, int flags);
 
 /* 0 or a negative errno. */
 int call(int fd, unsigned long cmd, void *arg);
 
 /* Opens it and starts it; the zero members of @options become patient. */
 void device_start(struct device *dev, const struct vsockdev_start *options);
+void device_start_at(struct device *dev, unsigned int device,
+		     const struct vsockdev_start *options);
 int start(int fd, const struct vsockdev_start *options);
 int stop(int fd);
 struct vsockdev_get_info info_of(int fd);
@@ -72,6 +75,7 @@ short poll_now(int fd);
 #define expect_shutdown(...) HERE((expect_shutdown)(__VA_ARGS__))
 #define expect_no_event(...) HERE((expect_no_event)(__VA_ARGS__))
 #define device_start(...) HERE((device_start)(__VA_ARGS__))
+#define device_start_at(...) HERE((device_start_at)(__VA_ARGS__))
 #define info_of(...) HERE((info_of)(__VA_ARGS__))
 
 #endif

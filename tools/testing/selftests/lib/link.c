@@ -24,6 +24,8 @@
 #undef peer_dial
 #undef peer_connect_with
 #undef peer_dial_with
+#undef call_in
+#undef info_of
 #undef expect_event
 #undef expect_request
 
@@ -150,6 +152,9 @@ const char *peer_hear(struct peer *peer)
 	while (len + 1 < sizeof(line)) {
 		ssize_t n = recv(peer->link.sock, line + len, 1, 0);
 
+		/* io_uring, for one, interrupts to get its own work done. */
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n == 0)
 			fail("the script connection ended");
 		if (n < 0)
@@ -239,4 +244,22 @@ struct link peer_dial(struct device *dev, struct peer *peer)
 
 	unix_pair(pair);
 	return peer_dial_with(dev, peer, pair);
+}
+
+void call_in(struct device *dev, struct callers *callers, int count)
+{
+	callers->count = count;
+	for (int i = 0; i < count; i++)
+		callers->peers[i] = peer_open(dev);
+	callers->conns = info_of(dev->fd).conns;
+	for (int i = 0; i < count; i++) {
+		callers->ports[i] = new_port();
+		peer_do(&callers->peers[i], "ok", "dial-start %u",
+			callers->ports[i]);
+	}
+}
+
+void wait_for_requests(struct device *dev, const struct callers *callers)
+{
+	WAIT_FOR(info_of(dev->fd).conns == callers->conns + callers->count);
 }

@@ -76,6 +76,20 @@ struct link peer_connect_with(struct device *dev, struct peer *peer,
 struct link peer_dial_with(struct device *dev, struct peer *peer,
 			   const int pair[2]);
 
+/*
+ * Lets the host ask for connections to ports of ours, each by a session of its
+ * own, and waits until all REQUESTs are there, unread.
+ */
+struct callers {
+	int count;
+	uint32_t conns; /* before they call */
+	struct peer peers[16];
+	uint32_t ports[16];
+};
+
+void call_in(struct device *dev, struct callers *callers, int count);
+void wait_for_requests(struct device *dev, const struct callers *callers);
+
 #define link_request(...) HERE((link_request)(__VA_ARGS__))
 #define link_request_with(...) HERE((link_request_with)(__VA_ARGS__))
 #define link_connect(...) HERE((link_connect)(__VA_ARGS__))
@@ -91,5 +105,6 @@ struct link peer_dial_with(struct device *dev, struct peer *peer,
 #define peer_dial(...) HERE((peer_dial)(__VA_ARGS__))
 #define peer_connect_with(...) HERE((peer_connect_with)(__VA_ARGS__))
 #define peer_dial_with(...) HERE((peer_dial_with)(__VA_ARGS__))
+#define call_in(...) HERE((call_in)(__VA_ARGS__))
 
 #endif
