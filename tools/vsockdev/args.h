@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Values on the command line; what makes no sense is a usage error. */
+/* The command line: what makes no sense is a usage error. */
 #ifndef VSOCKDEV_ARGS_H
 #define VSOCKDEV_ARGS_H
 
+#include <argp.h>
 #include <stdint.h>
 
-struct argp_state;
-struct vsockdev_addr;
+struct conn_args;
+
+/* Options of a connection, as children of a command's own parser. */
+extern const struct argp args_local_port;
+extern const struct argp args_timeout;
+extern const struct argp args_linger;
+extern const struct argp args_stdio;	/* what is not stdin and stdout */
+
+/* --json; its input is a bool. */
+extern const struct argp args_json;
+
+/* Gives all children of a parser the same input, in its ARGP_KEY_INIT. */
+void args_share(struct argp_state *state, const struct argp_child *children,
+		void *input);
 
 uint32_t arg_port(const struct argp_state *state, const char *text);
+uint64_t arg_bytes(const struct argp_state *state, const char *text);
 
-/* CID:PORT, or PORT of the host, into the remote side of @addr. */
+/*
+ * Where a connection goes or comes from: PORT of this side if we listen, else
+ * CID:PORT, or PORT of the host.
+ */
 void arg_target(const struct argp_state *state, const char *text,
-		struct vsockdev_addr *addr);
-
-/* Seconds, with decimals if need be, as milliseconds. */
-uint32_t arg_seconds(const struct argp_state *state, const char *text);
-
-/* Likewise as a timeout of the ABI, where 0 seconds mean no limit. */
-uint32_t arg_timeout(const struct argp_state *state, const char *text);
+		struct conn_args *args);
 
 /* Ends by a usage message unless there were exactly @count arguments. */
 void args_check_count(const struct argp_state *state, int count);

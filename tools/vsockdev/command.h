@@ -14,7 +14,10 @@ enum status {
 	STATUS_TIMEOUT = 4,
 };
 
-/* @argv[0] is the command's name as usage messages show it. */
+/*
+ * @argv[0] is the command's name as usage messages show it. @device is a node;
+ * those that open none get what the user named, or NULL.
+ */
 enum status cid_main(const char *device, int argc, char **argv);
 enum status info_main(const char *device, int argc, char **argv);
 enum status monitor_main(const char *device, int argc, char **argv);
@@ -22,6 +25,9 @@ enum status connect_main(const char *device, int argc, char **argv);
 enum status listen_main(const char *device, int argc, char **argv);
 enum status send_main(const char *device, int argc, char **argv);
 enum status recv_main(const char *device, int argc, char **argv);
+enum status devices_main(const char *device, int argc, char **argv);
+enum status bind_main(const char *device, int argc, char **argv);
+enum status unbind_main(const char *device, int argc, char **argv);
 
 /* Tells on stderr what goes on, if --verbose asked for it. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -21,11 +21,15 @@ _vsockdev_options()
 	case $1 in
 	'') echo --device --verbose --help ;;
 	cid) echo --help ;;
-	info | monitor) echo --json --help ;;
-	connect) echo --local-port --timeout --linger --tcp --help ;;
-	listen) echo --keep --exec --tcp --timeout --linger --help ;;
-	send) echo --listen --local-port --timeout --linger --help ;;
+	info | monitor | devices) echo --json --help ;;
+	connect) echo --local-port --timeout --linger --tcp --seqpacket \
+		--help ;;
+	listen) echo --keep --exec --tcp --seqpacket --timeout --linger \
+		--help ;;
+	send) echo --listen --vmo --offset --length --local-port --timeout \
+		--linger --help ;;
 	recv) echo --connect --local-port --timeout --help ;;
+	bind | unbind) echo --device --help ;;
 	esac
 }
 
@@ -39,7 +43,8 @@ _vsockdev()
 	-*) COMPREPLY=($(compgen -W "$(_vsockdev_options "$command")" \
 		-- "$word")) ;;
 	*) [[ -n $command ]] || COMPREPLY=($(compgen -W \
-		"cid info monitor connect listen send recv" -- "$word")) ;;
+		"cid info monitor connect listen send recv devices bind
+		unbind" -- "$word")) ;;
 	esac
 }
 

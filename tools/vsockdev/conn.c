@@ -32,34 +32,52 @@ static void conn_init(struct conn *conn, struct vsockdev *dev,
 	*conn = (struct conn){ .dev = dev, .addr = *addr, .id = id, .fd = -1 };
 }
 
-static int send_request(struct conn *conn, uint32_t timeout_ms, int tcp_fd)
+static int send_request(struct conn *conn, const struct conn_args *args,
+			int tcp_fd)
 {
 	const struct vsockdev_conn_options options = {
-		.connect_timeout_ms = timeout_ms,
+		.connect_timeout_ms = args->timeout_ms,
 	};
+	int type = args->seqpacket ? SOCK_SEQPACKET : SOCK_STREAM;
 
 	if (tcp_fd >= 0)
 		return vsockdev_send_request(conn->dev, &conn->addr, tcp_fd,
 					     &options, &conn->id);
-	conn->fd = vsockdev_connect(conn->dev, &conn->addr, SOCK_STREAM,
-				    &options, &conn->id);
+	conn->fd = vsockdev_connect(conn->dev, &conn->addr, type, &options,
+				    &conn->id);
 	return conn->fd < 0 ? -1 : 0;
 }
 
-static void request_from_free_port(struct conn *conn, uint32_t timeout_ms,
-				   int tcp_fd)
+/* Whether it can succeed if it is tried once more. */
+static bool request_failed(struct conn *conn, const struct conn_args *args)
 {
-	bool choose = !conn->addr.local_port;
+	const struct vsockdev_addr *addr = &conn->addr;
 
-	do {
-		if (choose)
-			conn->addr.local_port = random_port();
-		if (!send_request(conn, timeout_ms, tcp_fd))
-			return;
-	} while (choose && errno == EADDRINUSE);
+	switch (errno) {
+	case EADDRINUSE:
+		if (!args->addr.local_port)
+			return true;
+		break;
+	case ECONNRESET:
+		device_await_reset(conn->dev);
+		return true;
+	case EPROTOTYPE:
+		error(STATUS_ERROR, 0, "the device has no %s connections",
+		      args->seqpacket ? "seqpacket" : "stream");
+	}
 	error(STATUS_ERROR, errno, "connecting to %u:%u from port %u",
-	      conn->addr.remote_cid, conn->addr.remote_port,
-	      conn->addr.local_port);
+	      addr->remote_cid, addr->remote_port, addr->local_port);
+	return false;
+}
+
+static void request_from_free_port(struct conn *conn,
+				   const struct conn_args *args, int tcp_fd)
+{
+	do {
+		if (!args->addr.local_port)
+			conn->addr.local_port = random_port();
+	} while (send_request(conn, args, tcp_fd) &&
+		 request_failed(conn, args));
 }
 
 /* Whether the event was an answer. */
@@ -70,20 +88,23 @@ static bool conn_handle(struct conn *conn, const struct vsockdev_event *event)
 	if (event->type == VSOCKDEV_EVENT_TRANSPORT_RESET ||
 	    (ours && event->type == VSOCKDEV_EVENT_RST))
 		conn->end = *event;
+	if (ours && event->type == VSOCKDEV_EVENT_SEND_VMO_COMPLETE) {
+		conn->vmo = *event;
+		conn->vmo_pending = false;
+	}
 	if (!ours)
 		device_decline(conn->dev, event);
 	return ours && event->type == VSOCKDEV_EVENT_RESPONSE;
 }
 
 enum status conn_connect(struct conn *conn, struct vsockdev *dev,
-			 const struct vsockdev_addr *addr,
-			 uint32_t timeout_ms, int tcp_fd)
+			 const struct conn_args *args, int tcp_fd)
 {
 	struct vsockdev_event event;
 	bool accepted = false;
 
-	conn_init(conn, dev, addr, 0);
-	request_from_free_port(conn, timeout_ms, tcp_fd);
+	conn_init(conn, dev, &args->addr, 0);
+	request_from_free_port(conn, args, tcp_fd);
 	while (!accepted && !conn_over(conn)) {
 		device_next(dev, &event, -1);
 		accepted = conn_handle(conn, &event);
@@ -95,23 +116,28 @@ enum status conn_connect(struct conn *conn, struct vsockdev *dev,
 	return STATUS_OK;
 }
 
-bool conn_is_request(const struct vsockdev_event *event, uint32_t port)
+bool conn_is_request(const struct vsockdev_event *event,
+		     const struct conn_args *args)
 {
+	uint32_t type = args->seqpacket ? VSOCKDEV_TYPE_SEQPACKET :
+					  VSOCKDEV_TYPE_STREAM;
+
 	return event->type == VSOCKDEV_EVENT_REQUEST &&
-	       event->addr.local_port == port &&
-	       event->request.socket_type == VSOCKDEV_TYPE_STREAM;
+	       event->addr.local_port == args->addr.local_port &&
+	       event->request.socket_type == type;
 }
 
-bool conn_await(struct vsockdev *dev, uint32_t port, uint32_t timeout_ms,
+bool conn_await(struct vsockdev *dev, const struct conn_args *args,
 		struct vsockdev_event *request)
 {
+	uint32_t port = args->addr.local_port;
 	int64_t end = -1;
 
-	if (timeout_ms && timeout_ms != VSOCKDEV_TIMEOUT_NONE)
-		end = clock_ms() + timeout_ms;
+	if (args->timeout_ms && args->timeout_ms != VSOCKDEV_TIMEOUT_NONE)
+		end = clock_ms() + args->timeout_ms;
 	note("listening on port %u", port);
 	while (device_next(dev, request, end)) {
-		if (conn_is_request(request, port))
+		if (conn_is_request(request, args))
 			return true;
 		device_decline(dev, request);
 	}
@@ -151,18 +177,36 @@ enum accept conn_accept(struct conn *conn, struct vsockdev *dev,
 	return FAILED;
 }
 
-enum status conn_listen(struct conn *conn, struct vsockdev *dev,
-			uint32_t port, uint32_t timeout_ms)
+static enum status conn_listen(struct conn *conn, struct vsockdev *dev,
+			       const struct conn_args *args)
 {
 	struct vsockdev_event request;
 	enum accept result;
 
 	do {
-		if (!conn_await(dev, port, timeout_ms, &request))
+		if (!conn_await(dev, args, &request))
 			return STATUS_TIMEOUT;
 		result = conn_accept(conn, dev, &request, -1);
 	} while (result == WITHDRAWN);
 	return result == ACCEPTED ? STATUS_OK : STATUS_ERROR;
+}
+
+enum status conn_open(struct conn *conn, struct vsockdev *dev,
+		      const struct conn_args *args)
+{
+	if (args->listen)
+		return conn_listen(conn, dev, args);
+	return conn_connect(conn, dev, args, -1);
+}
+
+int conn_send_vmo(struct conn *conn, int file, uint64_t offset,
+		  uint64_t length)
+{
+	if (vsockdev_send_vmo(conn->dev, &conn->addr, conn->id, file, offset,
+			      length))
+		return -1;
+	conn->vmo_pending = true;
+	return 0;
 }
 
 void conn_read_events(struct conn *conn)

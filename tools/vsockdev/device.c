@@ -72,6 +72,16 @@ void device_decline(struct vsockdev *dev, const struct vsockdev_event *event)
 	}
 }
 
+void device_await_reset(struct vsockdev *dev)
+{
+	struct vsockdev_event event;
+
+	do {
+		device_next(dev, &event, -1);
+		device_decline(dev, &event);
+	} while (event.type != VSOCKDEV_EVENT_TRANSPORT_RESET);
+}
+
 int64_t clock_ms(void)
 {
 	struct timespec now;

@@ -27,6 +27,9 @@ bool device_next(struct vsockdev *dev, struct vsockdev_event *event,
  */
 void device_decline(struct vsockdev *dev, const struct vsockdev_event *event);
 
+/* To be called when one is on its way, before there is any connection. */
+void device_await_reset(struct vsockdev *dev);
+
 /* Milliseconds of a clock that only moves forward. */
 int64_t clock_ms(void);
 

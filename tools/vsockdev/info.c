@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vsockdev info - print the limits and counters of the device */
-#include <argp.h>
 #include <errno.h>
 #include <error.h>
 #include <stdbool.h>
@@ -8,6 +7,7 @@
 #include <stdio.h>
 #include <vsockdev.h>
 
+#include "args.h"
 #include "array.h"
 #include "command.h"
 #include "device.h"
@@ -126,23 +126,13 @@ static void print_json(const struct vsockdev_get_info *info)
 	puts("}");
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	if (key != 'j')
-		return ARGP_ERR_UNKNOWN;
-	*(bool *)state->input = true;
-	return 0;
-}
-
-static const struct argp_option options[] = {
-	{ "json", 'j', NULL, 0, "Print one JSON object in one line", 0 },
+static const struct argp_child children[] = {
+	{ .argp = &args_json },
 	{}
 };
 
 static const struct argp argp = {
-	.options = options,
-	.parser = parse,
+	.children = children,
 	.doc = "Print the limits and counters of the device, which may be in "
 	       "use.\vThe keys of the JSON object are the members of struct "
 	       "vsockdev_get_info. All values are numbers, except for "

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vsockdev listen - accept connections to a port */
-#include <argp.h>
+#include <error.h>
 #include <unistd.h>
 
 #include "args.h"
@@ -13,12 +13,26 @@
 #include "tcp.h"
 
 struct arguments {
-	uint32_t port;
-	uint32_t timeout_ms;
-	uint32_t linger_ms;
+	struct conn_args conn;
 	bool keep;
 	char **exec;
-	struct addrinfo *tcp;
+};
+
+static void check(const struct argp_state *state,
+		  const struct arguments *args)
+{
+	args_check_count(state, 1);
+	if (args->exec && args->conn.tcp)
+		argp_error(state, "--exec and --tcp exclude each other");
+	if (args->keep && args->conn.timeout_ms)
+		argp_error(state, "--keep and --timeout exclude each other");
+}
+
+static const struct argp_child children[] = {
+	{ .argp = &args_timeout },
+	{ .argp = &args_linger },
+	{ .argp = &args_stdio },
+	{}
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -26,6 +40,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *args = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		args_share(state, children, &args->conn);
+		return 0;
 	case 'e':
 		args->exec = state->argv + state->next;
 		state->next = state->argc;	/* the command's own options */
@@ -35,28 +52,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'k':
 		args->keep = true;
 		return 0;
-	case 't':
-		args->timeout_ms = arg_timeout(state, arg);
-		return 0;
-	case 'q':
-		args->linger_ms = arg_seconds(state, arg);
-		return 0;
-	case 'T':
-		args->tcp = arg_tcp(state, arg);
-		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0)
 			argp_usage(state);
-		args->port = arg_port(state, arg);
+		arg_target(state, arg, &args->conn);
 		return 0;
 	case ARGP_KEY_END:
-		args_check_count(state, 1);
-		if (args->exec && args->tcp)
-			argp_error(state, "--exec and --tcp exclude each "
-					  "other");
-		if (args->keep && args->timeout_ms)
-			argp_error(state, "--keep and --timeout exclude each "
-					  "other");
+		check(state, args);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -69,27 +71,21 @@ static const struct argp_option options[] = {
 	{ "exec", 'e', NULL, 0,
 	  "Serve each connection by a command, whose stdin and stdout are the "
 	  "connection. All arguments after this are the command", 0 },
-	{ "tcp", 'T', "HOST:PORT", 0,
-	  "Instead of stdin and stdout, connect this TCP address; the kernel "
-	  "moves the data", 0 },
-	{ "timeout", 't', "SECONDS", 0,
-	  "How long to wait for a connection (default 0: no limit)", 0 },
-	{ "linger", 'q', "SECONDS", 0,
-	  "Close the connection this long after the end of the input, even if "
-	  "the host has not (default: wait for the host)", 0 },
 	{}
 };
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = children,
 	.args_doc = "PORT [--exec COMMAND [ARGUMENT...]]",
 	.doc = "Accept a connection of the host to PORT. Sends stdin, whose "
 	       "end half-closes the connection, and prints what comes. "
 	       "Connections to other ports, and to this one while it is busy, "
 	       "are refused.\v"
-	       "The command finds VSOCKDEV_LOCAL_PORT, VSOCKDEV_REMOTE_CID "
-	       "and VSOCKDEV_REMOTE_PORT in its environment. Exit status: see "
+	       "Without --linger the host is waited for. The command finds "
+	       "VSOCKDEV_LOCAL_PORT, VSOCKDEV_REMOTE_CID and "
+	       "VSOCKDEV_REMOTE_PORT in its environment. Exit status: see "
 	       "vsockdev --help; 1 if the command fails.",
 };
 
@@ -101,7 +97,7 @@ static enum accept accept_tcp(struct conn *conn, struct vsockdev *dev,
 	enum accept result;
 	int fd;
 
-	fd = tcp_connect(args->tcp);
+	fd = tcp_connect(args->conn.tcp);
 	if (fd < 0) {
 		device_decline(dev, request);
 		return FAILED;
@@ -135,28 +131,38 @@ static enum accept hand_over(struct conn *conn, struct vsockdev *dev,
 			     const struct arguments *args,
 			     const struct vsockdev_event *request, pid_t *pid)
 {
-	if (args->tcp)
+	if (args->conn.tcp)
 		return accept_tcp(conn, dev, args, request);
 	return accept_exec(conn, dev, args, request, pid);
+}
+
+static void serve_event(struct vsockdev *dev, const struct arguments *args,
+			const struct vsockdev_event *event)
+{
+	struct conn conn;
+	pid_t pid;
+
+	if (conn_is_request(event, &args->conn)) {
+		hand_over(&conn, dev, args, event, &pid);
+		return;
+	}
+	if (event->type == VSOCKDEV_EVENT_RST)
+		conn_report(&event->addr, event);
+	if (event->type == VSOCKDEV_EVENT_TRANSPORT_RESET)
+		error(0, 0, "all connections are lost in a transport reset");
+	device_decline(dev, event);
 }
 
 /* Every connection as it comes, many at a time. */
 static void serve(struct vsockdev *dev, const struct arguments *args)
 {
 	struct vsockdev_event event;
-	struct conn conn;
-	pid_t pid;
 
 	spawn_forget_children();
-	note("listening on port %u", args->port);
+	note("listening on port %u", args->conn.addr.local_port);
 	for (;;) {
 		device_next(dev, &event, -1);
-		if (event.type == VSOCKDEV_EVENT_RST)
-			conn_report(&event.addr, &event);
-		else if (conn_is_request(&event, args->port))
-			hand_over(&conn, dev, args, &event, &pid);
-		else
-			device_decline(dev, &event);
+		serve_event(dev, args, &event);
 	}
 }
 
@@ -170,7 +176,7 @@ static enum status listen_once(struct vsockdev *dev,
 	pid_t pid = -1;
 
 	do {
-		if (!conn_await(dev, args->port, args->timeout_ms, &request))
+		if (!conn_await(dev, &args->conn, &request))
 			return STATUS_TIMEOUT;
 		result = hand_over(&conn, dev, args, &request, &pid);
 	} while (result == WITHDRAWN);
@@ -189,17 +195,19 @@ static enum status listen_stdio(struct vsockdev *dev,
 	struct relay relay;
 	struct conn conn;
 
-	status = conn_listen(&conn, dev, args->port, args->timeout_ms);
+	status = conn_open(&conn, dev, &args->conn);
 	if (status != STATUS_OK)
 		return status;
 	relay_init(&relay, &conn, STDIN_FILENO, STDOUT_FILENO,
-		   args->linger_ms);
+		   args->conn.linger_ms);
 	return relay_run(&relay);
 }
 
 enum status listen_main(const char *device, int argc, char **argv)
 {
-	struct arguments args = { .linger_ms = LINGER_FOREVER };
+	struct arguments args = {
+		.conn = { .listen = true, .linger_ms = LINGER_FOREVER },
+	};
 	struct vsockdev *dev;
 	enum status status;
 
@@ -207,9 +215,9 @@ enum status listen_main(const char *device, int argc, char **argv)
 	dev = device_start(device);
 	if (args.keep)
 		service_ends_by_signal();
-	if (args.keep && (args.exec || args.tcp))
+	if (args.keep && (args.exec || args.conn.tcp))
 		serve(dev, &args);
-	if (args.exec || args.tcp)
+	if (args.exec || args.conn.tcp)
 		return listen_once(dev, &args);
 	do {
 		status = listen_stdio(dev, &args);

@@ -17,14 +17,19 @@ static const struct command {
 	const char *name;
 	const char *summary;
 	enum status (*main)(const char *device, int argc, char **argv);
+	bool opens_node;
 } commands[] = {
-	{ "cid", "print the context id of this guest", cid_main },
-	{ "info", "print the limits and counters of the device", info_main },
-	{ "monitor", "print what the host does", monitor_main },
-	{ "connect", "connect to a port of the host", connect_main },
-	{ "listen", "accept connections to a port", listen_main },
-	{ "send", "send a file", send_main },
-	{ "recv", "receive a file", recv_main },
+	{ "cid", "print the context id of this guest", cid_main, true },
+	{ "info", "print the limits and counters of the device", info_main,
+	  true },
+	{ "monitor", "print what the host does", monitor_main, true },
+	{ "connect", "connect to a port of the host", connect_main, true },
+	{ "listen", "accept connections to a port", listen_main, true },
+	{ "send", "send a file", send_main, true },
+	{ "recv", "receive a file", recv_main, true },
+	{ "devices", "list the socket devices", devices_main, false },
+	{ "bind", "take a device over from AF_VSOCK", bind_main, false },
+	{ "unbind", "give it back", unbind_main, false },
 };
 
 struct arguments {
@@ -135,9 +140,19 @@ static void fill_standard_descriptors(void)
 	close(fd);
 }
 
+static const char *device_of(const struct arguments *args)
+{
+	const char *device = args->device;
+
+	if (device || !args->command->opens_node)
+		return device;
+	device = getenv("VSOCKDEV_DEVICE");
+	return device && *device ? device : "/dev/vsockdev0";
+}
+
 int main(int argc, char **argv)
 {
-	struct arguments args = { .device = getenv("VSOCKDEV_DEVICE") };
+	struct arguments args = {};
 	char name[64];
 
 	fill_standard_descriptors();
@@ -145,11 +160,8 @@ int main(int argc, char **argv)
 	program_invocation_name = program_invocation_short_name;
 	argp_program_version = "vsockdev, of ABI version 1";
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &args);
-	if (!args.device || !*args.device)
-		args.device = "/dev/vsockdev0";
-
 	argv += args.first;
 	snprintf(name, sizeof(name), "vsockdev %s", args.command->name);
 	argv[0] = name;
-	return args.command->main(args.device, argc - args.first, argv);
+	return args.command->main(device_of(&args), argc - args.first, argv);
 }

@@ -1,34 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vsockdev monitor - print what the host does */
-#include <argp.h>
 #include <errno.h>
 #include <error.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <vsockdev.h>
 
+#include "args.h"
 #include "command.h"
 #include "device.h"
 #include "format.h"
 #include "service.h"
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	if (key != 'j')
-		return ARGP_ERR_UNKNOWN;
-	*(bool *)state->input = true;
-	return 0;
-}
-
-static const struct argp_option options[] = {
-	{ "json", 'j', NULL, 0, "Print one JSON object per line", 0 },
+static const struct argp_child children[] = {
+	{ .argp = &args_json },
 	{}
 };
 
 static const struct argp argp = {
-	.options = options,
-	.parser = parse,
+	.children = children,
 	.doc = "Print each event of the device until a signal comes. Only the "
 	       "owner of the device sees its events, so monitor owns it: it "
 	       "refuses every request, and no other program can use the "

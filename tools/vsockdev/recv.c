@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vsockdev recv - receive a file */
-#include <argp.h>
-#include <string.h>
-
 #include "args.h"
 #include "command.h"
 #include "conn.h"
@@ -14,9 +11,13 @@
 struct arguments {
 	const char *target;
 	const char *file;
-	struct vsockdev_addr addr;
-	uint32_t timeout_ms;
-	bool connect;
+	struct conn_args conn;
+};
+
+static const struct argp_child children[] = {
+	{ .argp = &args_local_port },
+	{ .argp = &args_timeout },
+	{}
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -24,14 +25,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *args = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		args_share(state, children, &args->conn);
+		return 0;
 	case 'c':
-		args->connect = true;
-		return 0;
-	case 'p':
-		args->addr.local_port = arg_port(state, arg);
-		return 0;
-	case 't':
-		args->timeout_ms = arg_timeout(state, arg);
+		args->conn.listen = false;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
@@ -40,10 +38,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		args_check_count(state, 2);
-		if (args->connect)
-			arg_target(state, args->target, &args->addr);
-		else
-			args->addr.local_port = arg_port(state, args->target);
+		arg_target(state, args->target, &args->conn);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -52,16 +47,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ "connect", 'c', NULL, 0,
 	  "Connect to [CID:]PORT of the host instead of waiting for it", 0 },
-	{ "local-port", 'p', "PORT", 0, "With --connect: from this port", 0 },
-	{ "timeout", 't', "SECONDS", 0,
-	  "How long the host may take to connect (default 0: no limit) or to "
-	  "answer (default 2)", 0 },
 	{}
 };
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = children,
 	.args_doc = "PORT FILE\n--connect [CID:]PORT FILE",
 	.doc = "Receive a file (\"-\": to stdout) that the host sends to PORT "
 	       "of this guest.\v"
@@ -83,7 +75,7 @@ static enum status transfer(struct conn *conn, const char *name, int fd)
 
 enum status recv_main(const char *device, int argc, char **argv)
 {
-	struct arguments args = {};
+	struct arguments args = { .conn.listen = true };
 	struct output output;
 	struct vsockdev *dev;
 	enum status status;
@@ -92,12 +84,7 @@ enum status recv_main(const char *device, int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &args);
 	dev = device_start(device);
 	output_open(&output, args.file);
-	if (args.connect)
-		status = conn_connect(&conn, dev, &args.addr, args.timeout_ms,
-				      -1);
-	else
-		status = conn_listen(&conn, dev, args.addr.local_port,
-				     args.timeout_ms);
+	status = conn_open(&conn, dev, &args.conn);
 	if (status == STATUS_OK)
 		status = transfer(&conn, args.file, output.fd);
 	if (status == STATUS_OK)

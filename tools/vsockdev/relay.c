@@ -43,6 +43,16 @@ static int time_left(const struct relay *relay)
 	return left > 0 ? left : 0;
 }
 
+static void read_events(struct relay *relay)
+{
+	struct conn *conn = relay->conn;
+	bool pending = conn->vmo_pending;
+
+	conn_read_events(conn);
+	if (pending && !conn->vmo_pending && relay->progress)
+		progress_add(relay->progress, conn->vmo.vmo.bytes);
+}
+
 static void wait_and_move(struct relay *relay)
 {
 	struct stream *up = &relay->up, *down = &relay->down;
@@ -62,7 +72,7 @@ static void wait_and_move(struct relay *relay)
 	}
 
 	if (pfds[POLL_DEVICE].revents)
-		conn_read_events(relay->conn);
+		read_events(relay);
 	if (pfds[POLL_IN].revents)
 		stream_fill(up);
 	if (pfds[POLL_SOCKET].revents && stream_wants_out(up))
@@ -83,11 +93,14 @@ static void check_user_side(const struct relay *relay)
 		      "writing the output");
 }
 
+static bool all_sent(const struct relay *relay)
+{
+	return stream_done(&relay->up) && !relay->conn->vmo_pending;
+}
+
 static void half_close(struct relay *relay)
 {
-	const struct stream *up = &relay->up;
-
-	if (relay->half_closed || up->in < 0 || !stream_done(up))
+	if (relay->half_closed || relay->up.in < 0 || !all_sent(relay))
 		return;
 	relay->half_closed = true;
 	shutdown(relay->conn->fd, SHUT_WR);
@@ -105,7 +118,7 @@ static bool finished(const struct relay *relay)
 		return true;
 	if (!stream_done(&relay->down))
 		return false;
-	return relay->down.in_error || stream_done(&relay->up) ||
+	return relay->down.in_error || all_sent(relay) ||
 	       conn_over(relay->conn);
 }
 

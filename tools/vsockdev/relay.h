@@ -23,8 +23,8 @@ struct relay {
 
 /*
  * Sends what comes from @in (-1: nothing, and no end of it either), writes to
- * @out what the host sends, half-closes at the end of @in, and returns when
- * the connection is over, with its status. Failures were reported; failures
+ * @out what the host sends, half-closes at the end of @in and of a SEND_VMO,
+ * and returns when the connection is over, with its status. Failures were reported; failures
  * of @in and @out end the program, so that they never look like their end.
  */
 void relay_init(struct relay *relay, struct conn *conn, int in, int out,

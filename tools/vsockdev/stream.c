@@ -23,12 +23,22 @@
 
 #define BUFFER_SIZE (256 * 1024)
 #define SENDFILE_SIZE (1024 * 1024)
+#define MESSAGE_SIZE (64 * 1024)	/* of ours; a socket's buffer is more */
 
 static mode_t file_type(int fd)
 {
 	struct stat st;
 
 	return fstat(fd, &st) ? 0 : st.st_mode & S_IFMT;
+}
+
+static bool is_seqpacket(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type = 0;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
+	       type == SOCK_SEQPACKET;
 }
 
 static int own_description(int fd)
@@ -57,7 +67,9 @@ void stream_init(struct stream *stream, int in, int out)
 	}
 	stream->in_is_socket = file_type(in) == S_IFSOCK;
 	stream->out_is_socket = file_type(out) == S_IFSOCK;
-	if (file_type(in) == S_IFREG && stream->out_is_socket) {
+	stream->messages = is_seqpacket(in) || is_seqpacket(out);
+	if (file_type(in) == S_IFREG && stream->out_is_socket &&
+	    !stream->messages) {
 		stream->by_sendfile = true;
 		fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
 	}
@@ -70,10 +82,19 @@ void stream_free(struct stream *stream)
 	free(stream->buf);
 }
 
+static size_t room(const struct stream *stream)
+{
+	if (!stream->messages)
+		return BUFFER_SIZE - stream->end;
+	if (stream->end)
+		return 0;
+	return stream->in_is_socket ? BUFFER_SIZE : MESSAGE_SIZE;
+}
+
 bool stream_wants_in(const struct stream *stream)
 {
 	return !stream->ended && !stream->out_error && !stream->by_sendfile &&
-	       stream->end < BUFFER_SIZE;
+	       room(stream);
 }
 
 bool stream_wants_out(const struct stream *stream)
@@ -103,16 +124,28 @@ static bool passing(int error)
 	return error == EAGAIN || error == EINTR;
 }
 
-void stream_fill(struct stream *stream)
+/* Like read(), but half a message is an error. */
+static ssize_t take(const struct stream *stream)
 {
 	char *to = stream->buf + stream->end;
-	size_t room = BUFFER_SIZE - stream->end;
+	size_t size = room(stream);
 	ssize_t len;
 
-	if (stream->in_is_socket)
-		len = recv(stream->in, to, room, MSG_DONTWAIT);
-	else
-		len = read(stream->in, to, room);
+	if (!stream->in_is_socket)
+		return read(stream->in, to, size);
+	if (!stream->messages)
+		return recv(stream->in, to, size, MSG_DONTWAIT);
+	len = recv(stream->in, to, size, MSG_DONTWAIT | MSG_TRUNC);
+	if (len <= (ssize_t)size)
+		return len;
+	errno = EMSGSIZE;
+	return -1;
+}
+
+void stream_fill(struct stream *stream)
+{
+	ssize_t len = take(stream);
+
 	if (len < 0 && passing(errno))
 		return;
 	if (len <= 0) {

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Bytes in one direction, between two descriptors, without ever waiting. */
+/*
+ * Bytes in one direction, between two descriptors, without ever waiting. If
+ * one of them is a SEQPACKET socket, messages: what one read takes from
+ * anything else, of at most 64 KiB, is one.
+ */
 #ifndef VSOCKDEV_STREAM_H
 #define VSOCKDEV_STREAM_H
 
@@ -15,6 +19,7 @@ struct stream {
 	bool own_out;		/* out was opened by us */
 	bool in_is_socket;
 	bool out_is_socket;
+	bool messages;		/* one at a time, and in one piece */
 	bool by_sendfile;	/* the kernel moves them, not we */
 	char *buf;
 	size_t start;		/* buf[start..end) waits for out */

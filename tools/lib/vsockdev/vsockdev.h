@@ -176,13 +176,15 @@ int vsockdev_send_shutdown(struct vsockdev *dev,
 			   uint32_t directions);
 
 /**
- * vsockdev_send_vmo() - send a range of a file
+ * vsockdev_send_vmo() - send a range of a file, without a copy
  * @dev: the device, started
  * @addr: the connection
  * @conn_id: its id, or 0 to go by @addr alone
  * @vmo_fd: the file
  * @offset: first byte
- * @length: bytes
+ * @length: bytes, at least 1
+ *
+ * The range is not to be written to until a SEND_VMO_COMPLETE event came.
  *
  * Return: 0, or -1.
  */
@@ -194,6 +196,8 @@ int vsockdev_send_vmo(struct vsockdev *dev, const struct vsockdev_addr *addr,
  * vsockdev_reset_done() - acknowledge a transport reset
  * @dev: the device, started
  * @generation: that of the TRANSPORT_RESET event
+ *
+ * Until then there are no new connections.
  *
  * Return: 0, or -1.
  */
