@@ -30,7 +30,12 @@ all: module tools ## build the module for KDIR and the tools, into build/
 
 module: $(MODULE) ## build only the module, into build/module-VERSION/
 	+$(LOCK) $(MAKE) -C $(KDIR) M=$(MODULE) \
-		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+		CONFIG_DEBUG_INFO_BTF_MODULES= \
+		VSOCKDEV_TESTS=$(VSOCKDEV_TESTS) modules
+
+# What is built for tests is not installed.
+VSOCKDEV_TESTS  := y
+modules_install: VSOCKDEV_TESTS := n
 
 # Links, not copies: an edit is seen at once, and removed files vanish.
 $(MODULE): FORCE
@@ -47,6 +52,9 @@ tools: ## build only the library and the tools
 
 modules_install: module ## install the module for the kernel of KDIR
 	+$(MAKE) -C $(KDIR) M=$(MODULE) modules_install
+
+install: tools ## install the tool, its manual and the library: PREFIX, DESTDIR
+	+$(MAKE) -C tools/packaging O=$(BUILD) install
 
 setup: ## install with apt whatever the other targets need
 	$(SETUP) build guest demo style debug interop
@@ -84,5 +92,5 @@ help: ## list these targets
 	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 FORCE:
-.PHONY: FORCE all module tools modules_install setup guest demo check interop \
-	style debug-kernel clean help
+.PHONY: FORCE all module tools modules_install install setup guest demo check \
+	interop style debug-kernel clean help
