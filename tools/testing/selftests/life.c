@@ -1,103 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device comes and goes, and the module with it. */
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <kselftest_harness.h>
 
 #include "lib/link.h"
-
-#define MODULE "vsockdev"
-
-/* Where the virtio device of the node and its driver are, in sysfs. */
-struct place {
-	char device[64]; /* virtioN */
-	char driver[PATH_MAX];
-};
-
-static void last_name(char *to, size_t size, const char *link)
-{
-	char path[PATH_MAX];
-	ssize_t n = readlink(link, path, sizeof(path) - 1);
-
-	if (n < 0)
-		fail("%s: %s", link, strerror(errno));
-	path[n] = '\0';
-	snprintf(to, size, "%s", strrchr(path, '/') + 1);
-}
-
-static struct place place_of(int fd)
-{
-	struct place place;
-	char path[128];
-	struct stat st;
-
-	if (fstat(fd, &st))
-		fail("fstat: %s", strerror(errno));
-	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device",
-		 major(st.st_rdev), minor(st.st_rdev));
-	last_name(place.device, sizeof(place.device), path);
-	strcat(path, "/driver");
-	if (!realpath(path, place.driver))
-		fail("%s: %s", path, strerror(errno));
-	return place;
-}
-
-static void write_driver(const struct place *place, const char *what)
-{
-	char path[PATH_MAX + 16];
-	ssize_t len = strlen(place->device);
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", place->driver, what);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, place->device, len) != len)
-		fail("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
-static void bind_device(const struct place *place)
-{
-	write_driver(place, "bind");
-}
-
-static void unbind_device(const struct place *place)
-{
-	write_driver(place, "unbind");
-}
-
-static bool node_exists(void)
-{
-	glob_t found;
-	bool exists = !glob("/dev/vsockdev[0-9]*", 0, NULL, &found);
-
-	if (exists)
-		globfree(&found);
-	return exists;
-}
-
-static int remove_module(void)
-{
-	return syscall(SYS_delete_module, MODULE, O_NONBLOCK) ? -errno : 0;
-}
-
-static void insert_module(void)
-{
-	const char *path = getenv("VSOCKDEV_MODULE") ?: "/vsockdev/vsockdev.ko";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
-		fail("%s: %s", path, strerror(errno));
-	close(fd);
-}
+#include "lib/machine.h"
 
 /* The device works from end to end. */
 static void expect_working(void)
@@ -118,14 +29,12 @@ FIXTURE(unbound) {
 	struct peer peer;
 	struct link link;
 	int watcher; /* a file that is not the owner */
-	struct place place;
 };
 
 FIXTURE_SETUP(unbound)
 {
 	device_start(&self->dev, NULL);
 	self->watcher = open_device();
-	self->place = place_of(self->dev.fd);
 	self->peer = peer_open(&self->dev);
 	self->link = peer_connect(&self->dev, &self->peer);
 }
@@ -133,15 +42,15 @@ FIXTURE_SETUP(unbound)
 /* Runs after a failed test too, so that the next one has a device. */
 FIXTURE_TEARDOWN(unbound)
 {
-	if (!node_exists())
-		bind_device(&self->place);
+	if (!node_exists(0))
+		bind_device(0);
 }
 
 TEST_F(unbound, takes_the_node_away)
 {
-	unbind_device(&self->place);
+	unbind_device(0);
 
-	EXPECT_FALSE(node_exists());
+	EXPECT_FALSE(node_exists(0));
 }
 
 TEST_F(unbound, leaves_open_files_that_say_enodev)
@@ -150,7 +59,7 @@ TEST_F(unbound, leaves_open_files_that_say_enodev)
 	struct vsockdev_get_info info = { .size = sizeof(info) };
 	struct vsockdev_event event;
 
-	unbind_device(&self->place);
+	unbind_device(0);
 
 	EXPECT_EQ(-ENODEV, start(self->dev.fd, NULL));
 	EXPECT_EQ(-ENODEV, stop(self->dev.fd));
@@ -169,7 +78,7 @@ TEST_F(unbound, shows_in_poll)
 {
 	short wanted = POLLHUP | POLLERR;
 
-	unbind_device(&self->place);
+	unbind_device(0);
 
 	EXPECT_EQ(wanted, poll_now(self->dev.fd) & wanted);
 	EXPECT_EQ(wanted, poll_now(self->watcher) & wanted);
@@ -180,7 +89,7 @@ TEST_F(unbound, ends_sockets_with_econnreset)
 	peer_do(&self->peer, "done 1000", "send 1 1000");
 	receive_stream(self->link.sock, 1, 1000);
 
-	unbind_device(&self->place);
+	unbind_device(0);
 
 	expect_end(self->link.sock, TRANSFER_RESET);
 	expect_end(self->peer.link.sock, TRANSFER_RESET);
@@ -207,7 +116,7 @@ TEST_F(unbound, wakes_readers_and_writers)
 	reader = start_receiving(self->peer.link.sock, TRANSFER(1, 1, 1),
 				 TRANSFER_TO_END, TRANSFER_RESET);
 
-	unbind_device(&self->place);
+	unbind_device(0);
 
 	finish(writer);
 	finish(reader);
@@ -225,17 +134,17 @@ TEST_F(unbound, does_not_wait_for_programs)
 	peer_do(&self->peer, "ok", "unread");
 	peer_tell(&self->peer, "send 1 end");
 
-	unbind_device(&self->place);
+	unbind_device(0);
 
 	finish(writer);
 }
 
 TEST_F(unbound, and_bound_again_works)
 {
-	unbind_device(&self->place);
-	bind_device(&self->place);
+	unbind_device(0);
+	bind_device(0);
 
-	ASSERT_TRUE(node_exists());
+	ASSERT_TRUE(node_exists(0));
 	EXPECT_EQ(-ENODEV, stop(self->dev.fd));
 	expect_working();
 	EXPECT_EQ(-ENODEV, stop(self->dev.fd));
@@ -245,8 +154,8 @@ TEST_F_TIMEOUT(unbound, and_bound_again_many_times, 300)
 {
 	close(self->dev.fd);
 	for (int i = 0; i < 10; i++) {
-		unbind_device(&self->place);
-		bind_device(&self->place);
+		unbind_device(0);
+		bind_device(0);
 	}
 	expect_working();
 }
@@ -264,7 +173,7 @@ TEST_F(unbound, with_connections_in_every_state)
 	ASSERT_EQ(0, send_shutdown(self->dev.fd, self->link.addr, 0,
 				   VSOCKDEV_SHUTDOWN_SEND));
 
-	unbind_device(&self->place);
+	unbind_device(0);
 
 	expect_end(pending.sock, TRANSFER_RESET);
 	expect_end(self->link.sock, TRANSFER_RESET);
@@ -276,21 +185,20 @@ TEST(module_stays_while_a_node_is_open)
 {
 	int fd = open_device();
 
-	EXPECT_EQ(-EAGAIN, remove_module());
+	EXPECT_EQ(-EAGAIN, remove_module(MODULE));
 	ASSERT_EQ(0, start(fd, NULL));
-	EXPECT_EQ(-EAGAIN, remove_module());
+	EXPECT_EQ(-EAGAIN, remove_module(MODULE));
 	close(fd);
 }
 
 TEST(module_stays_while_a_file_of_an_unbound_device_is_open)
 {
 	int fd = open_device();
-	struct place place = place_of(fd);
 	int removed;
 
-	unbind_device(&place);
-	removed = remove_module();
-	bind_device(&place);
+	unbind_device(0);
+	removed = remove_module(MODULE);
+	bind_device(0);
 
 	EXPECT_EQ(-EAGAIN, removed);
 	close(fd);
@@ -299,10 +207,10 @@ TEST(module_stays_while_a_file_of_an_unbound_device_is_open)
 TEST(module_comes_again_and_the_device_works)
 {
 	for (int i = 0; i < 3; i++) {
-		WAIT_FOR(remove_module() == 0);
-		EXPECT_FALSE(node_exists());
+		WAIT_FOR(remove_module(MODULE) == 0);
+		EXPECT_FALSE(node_exists(0));
 		insert_module();
-		ASSERT_TRUE(node_exists());
+		ASSERT_TRUE(node_exists(0));
 		expect_working();
 	}
 }
