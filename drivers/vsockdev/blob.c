@@ -29,19 +29,24 @@
 #include "frame.h"
 #include "workers.h"
 
-typedef struct page *get_page_t(struct file *file, pgoff_t index);
+/* Where the pages of a file are */
+enum blob_kind {
+	BLOB_NOWHERE,
+	BLOB_SHMEM,
+	BLOB_HUGE,
+	BLOB_FILE,
+};
 
 /**
  * struct vsockdev_blob - a range of a file
  * @file: the file, a reference
- * @get_page: how to look up its pages: returns a reference, NULL for a hole,
- *	or an ERR_PTR(); may sleep
+ * @kind: how to look up its pages
  * @pos: the next byte
  * @end: the byte after the last one
  */
 struct vsockdev_blob {
 	struct file *file;
-	get_page_t *get_page;
+	enum blob_kind kind;
 	loff_t pos;
 	loff_t end;
 };
@@ -88,21 +93,34 @@ static struct page *get_file_page(struct file *file, pgoff_t index)
 	return folio_file_page(folio, index);
 }
 
-static get_page_t *page_getter(struct file *file)
+static enum blob_kind kind_of(struct file *file)
 {
 	struct inode *inode = file->f_mapping->host;
 
 	if (!S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode))
-		return NULL;
+		return BLOB_NOWHERE;
 	if (inode->i_sb->s_magic == TMPFS_MAGIC && IS_ENABLED(CONFIG_SHMEM))
-		return get_shmem_page;
+		return BLOB_SHMEM;
 	if (inode->i_sb->s_magic == HUGETLBFS_MAGIC)
-		return IS_ENABLED(CONFIG_HUGETLBFS) ? get_huge_page : NULL;
+		return BLOB_HUGE;
 	/* Files that are made up when they are read have this, and no pages */
 	if (file->f_mapping->a_ops == &ram_aops &&
 	    inode->i_sb->s_magic != RAMFS_MAGIC)
-		return NULL;
-	return file->f_mapping->a_ops->read_folio ? get_file_page : NULL;
+		return BLOB_NOWHERE;
+	return file->f_mapping->a_ops->read_folio ? BLOB_FILE : BLOB_NOWHERE;
+}
+
+/* A reference, NULL for a hole, or an ERR_PTR(); may sleep */
+static struct page *look_up(struct vsockdev_blob *blob, pgoff_t index)
+{
+	switch (blob->kind) {
+	case BLOB_SHMEM:
+		return get_shmem_page(blob->file, index);
+	case BLOB_HUGE:
+		return get_huge_page(blob->file, index);
+	default:
+		return get_file_page(blob->file, index);
+	}
 }
 
 static int check_range(struct file *file, u64 offset, u64 length)
@@ -131,15 +149,16 @@ struct vsockdev_blob *vsockdev_blob_open(int fd, u64 offset, u64 length)
 {
 	struct vsockdev_blob *blob;
 	struct file *file = fget(fd);
-	get_page_t *get_page;
+	enum blob_kind kind;
 	int ret = -EBADF;
 
 	if (!file)
 		return ERR_PTR(ret);
 	if (!(file->f_mode & FMODE_READ))
 		goto err;
-	get_page = page_getter(file);
-	ret = get_page ? check_range(file, offset, length) : -EOPNOTSUPP;
+	kind = kind_of(file);
+	ret = kind == BLOB_NOWHERE ? -EOPNOTSUPP :
+				     check_range(file, offset, length);
 	if (ret)
 		goto err;
 	ret = -ENOMEM;
@@ -147,7 +166,7 @@ struct vsockdev_blob *vsockdev_blob_open(int fd, u64 offset, u64 length)
 	if (!blob)
 		goto err;
 	blob->file = file;
-	blob->get_page = get_page;
+	blob->kind = kind;
 	blob->pos = offset;
 	blob->end = offset + length;
 	return blob;
@@ -164,7 +183,7 @@ err:
 static struct page *next_page(struct vsockdev_blob *blob)
 {
 	const struct cred *saved = override_creds(blob->file->f_cred);
-	struct page *page = blob->get_page(blob->file, blob->pos / PAGE_SIZE);
+	struct page *page = look_up(blob, blob->pos / PAGE_SIZE);
 
 	revert_creds(saved);
 	if (IS_ERR(page))

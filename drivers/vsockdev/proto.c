@@ -76,12 +76,15 @@ static bool take_credit(struct vsockdev_conn *conn,
 	return true;
 }
 
+static bool carries(const struct vsockdev *vd, u16 type)
+{
+	return type < BITS_PER_TYPE(u32) && vd->types & BIT(type);
+}
+
 /* A new connection: may the host have one? */
 static bool may_request(struct vsockdev *vd, const struct vsockdev_hdr *hdr)
 {
-	return vd->owner && vd->ready &&
-	       hdr->type < BITS_PER_TYPE(u32) &&
-	       (vd->types & BIT(hdr->type)) &&
+	return vd->owner && vd->ready && carries(vd, hdr->type) &&
 	       vd->backlog < vd->options.backlog &&
 	       vd->conns < vd->options.max_conns;
 }
