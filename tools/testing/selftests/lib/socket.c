@@ -32,11 +32,21 @@ static void guard_socket(int sock)
 		fail("SO_RCVTIMEO: %s", strerror(errno));
 }
 
-void unix_pair(int pair[2])
+static void make_unix_pair(int pair[2], int type)
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair))
 		fail("socketpair: %s", strerror(errno));
 	guard_socket(pair[0]);
+}
+
+void unix_pair(int pair[2])
+{
+	make_unix_pair(pair, SOCK_STREAM);
+}
+
+void seqpacket_pair(int pair[2])
+{
+	make_unix_pair(pair, SOCK_SEQPACKET);
 }
 
 static int tcp_socket(void)

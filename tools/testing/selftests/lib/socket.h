@@ -11,6 +11,7 @@
 
 /* Connected pairs: [0] is for the test (it notices hangs), [1] to give away. */
 void unix_pair(int pair[2]);
+void seqpacket_pair(int pair[2]);
 void tcp_pair(int pair[2]);
 
 /* A TCP socket that listens on the loopback, and its port. */
