@@ -109,7 +109,7 @@ static void tx_work(struct work_struct *work)
 	virtqueue_disable_cb(vq);
 	vsockdev_ring_tx_reclaim(&vd->ring, &done);
 	vsockdev_sched_returned(vd, &done);
-	enabled = virtqueue_enable_cb_delayed(vq);
+	enabled = vsockdev_ring_tx_enable(&vd->ring);
 	vsockdev_sched_unlock(vd);
 
 	vsockdev_frames_free(&done);

@@ -246,6 +246,7 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 	if (!frame)
 		list_del(&sent->node);
 	ring->tx_bytes += hdr->len;
+	ring->tx_owned += !!sent->owner;
 	return 0;
 }
 
@@ -267,9 +268,27 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			list_add(&frame->node, &ring->tx_free);
 		} else {
 			ring->tx_bytes -= frame->len;
+			ring->tx_owned -= !!frame->owner;
 			list_add(&frame->node, done);
 		}
 	}
+}
+
+/**
+ * vsockdev_ring_tx_enable() - let the device interrupt when it has sent more
+ * @ring: the ring
+ *
+ * To take frames back it is early enough when most are there. But whoever
+ * waits for the return of one must not wait for what came after it.
+ *
+ * Return: false if there is more to take back already.
+ */
+bool vsockdev_ring_tx_enable(struct vsockdev_ring *ring)
+{
+	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
+
+	return ring->tx_owned ? virtqueue_enable_cb(tx) :
+				virtqueue_enable_cb_delayed(tx);
 }
 
 /**

@@ -36,18 +36,20 @@ enum vsockdev_vq {
  * @tx_free: control frames that are not in the ring
  * @tx_control: memory of all control frames
  * @tx_bytes: payload in the ring
+ * @tx_owned: frames in the ring whose owner waits for them
  * @tx_runs: pieces of memory that the payload of a packet may consist of
  * @rx_posted: buffers that the device may fill
  * @events: memory of all buffers of the event queue
  *
  * There are no locks here: the device serializes the calls for each queue.
- * @tx_free and @tx_bytes go with the TX queue.
+ * @tx_free, @tx_bytes and @tx_owned go with the TX queue.
  */
 struct vsockdev_ring {
 	struct virtqueue *vqs[VSOCKDEV_VQ_COUNT];
 	struct list_head tx_free;
 	void *tx_control;
 	u32 tx_bytes;
+	u32 tx_owned;
 	u32 tx_runs;
 	u32 rx_posted;
 	struct virtio_vsock_event *events;
@@ -65,6 +67,7 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 		       struct vsockdev_frame *frame);
 void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			      struct list_head *done);
+bool vsockdev_ring_tx_enable(struct vsockdev_ring *ring);
 
 void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used);
 void vsockdev_ring_rx_put(struct vsockdev_ring *ring, void *buffer);
