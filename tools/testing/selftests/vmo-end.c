@@ -13,42 +13,9 @@
 
 #include "lib/slow.h"
 #include "lib/vmo.h"
+#include "vmo-fixture.h"
 
 #define LONG_SECONDS 240
-
-/* Everything about one connection, on devices of both kinds. */
-FIXTURE(vmo) {
-	struct fake fake;
-	struct flow flow;
-	int file;
-};
-
-FIXTURE_VARIANT(vmo) {
-	uint64_t features;
-};
-
-FIXTURE_VARIANT_ADD(vmo, plain) {
-	.features = 0,
-};
-
-FIXTURE_VARIANT_ADD(vmo, in_runs) {
-	.features = INDIRECT,
-};
-
-FIXTURE_SETUP(vmo)
-{
-	struct fake_options options = { .features = variant->features };
-
-	fake_open(&self->fake, &options);
-	self->flow = flow_endless(&self->fake);
-	self->file = scattered_file(MIB);
-}
-
-FIXTURE_TEARDOWN(vmo)
-{
-	close(self->file);
-	fake_close(&self->fake);
-}
 
 /* Takes what is left of it, up to the RST; gives back the bytes. */
 static uint64_t take_to_rst(struct flow *flow)

@@ -18,6 +18,7 @@
 #include <kselftest_harness.h>
 
 #include "lib/vmo.h"
+#include "vmo-fixture.h"
 
 #define PACKET_MAX (64 * KIB)
 #define LONG_SECONDS 240
@@ -519,40 +520,6 @@ TEST_F_TIMEOUT(packet, of_one_run_is_cut_when_the_window_shrinks,
 	shrink_and_grow(&self->flow, file);
 	close(file);
 	huge_pages_reserve(0);
-}
-
-/* Everything about one connection, on devices of both kinds. */
-FIXTURE(vmo) {
-	struct fake fake;
-	struct flow flow;
-	int file;
-};
-
-FIXTURE_VARIANT(vmo) {
-	uint64_t features;
-};
-
-FIXTURE_VARIANT_ADD(vmo, plain) {
-	.features = 0,
-};
-
-FIXTURE_VARIANT_ADD(vmo, in_runs) {
-	.features = INDIRECT,
-};
-
-FIXTURE_SETUP(vmo)
-{
-	struct fake_options options = { .features = variant->features };
-
-	fake_open(&self->fake, &options);
-	self->flow = flow_endless(&self->fake);
-	self->file = scattered_file(MIB);
-}
-
-FIXTURE_TEARDOWN(vmo)
-{
-	close(self->file);
-	fake_close(&self->fake);
 }
 
 /*
