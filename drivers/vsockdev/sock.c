@@ -140,17 +140,18 @@ static int take_skb(struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-/* Drops what was sent along with the bytes; who wrote them still pays */
+/*
+ * Drops what was sent along with the bytes. Who wrote them pays all the time,
+ * and thereby stays.
+ */
 static void drop_rights(struct sk_buff *skb)
 {
 	struct sock *writer = skb->sk;
-	bool lives = refcount_inc_not_zero(&writer->sk_refcnt);
 
+	refcount_add(skb->truesize, &writer->sk_wmem_alloc);
 	skb_orphan(skb);
-	if (!lives)
-		return;
-	skb_set_owner_w(skb, writer);
-	sock_put(writer);
+	skb->sk = writer;
+	skb->destructor = sock_wfree;
 }
 
 /*
