@@ -5,7 +5,7 @@
  * DOC: The RX work copies received bytes into chunks, and the pump of the
  * connection moves them into the socket. fwd_cnt advances when they are in
  * there. Small packets share a chunk, so that a byte costs about a byte
- * however the host slices them.
+ * however the host slices them; a message costs a few more for its length.
  */
 #include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
@@ -311,31 +311,36 @@ static u32 room_for(const struct vsockdev_conn *conn, u32 len)
 	return conn->type == VSOCKDEV_TYPE_SEQPACKET ? part_room(len) : len;
 }
 
-static void append_part(struct vsockdev_chunk *chunk, struct part *part,
-			const void *payload, u32 len, bool end)
+static struct part *last_part(struct vsockdev_chunk *chunk)
 {
-	u32 before = part->len;
+	return (struct part *)(chunk->data + chunk->last_part);
+}
 
-	memcpy(part->data + before, payload, len);
-	part->len = (before + len) | (end ? PART_END : 0);
-	chunk->tail = part->data - chunk->data;
-	chunk->tail += ALIGN(before + len, __alignof__(struct part));
+/* Puts bytes at the end of the last part, which is that of the chunk */
+static void grow_part(struct vsockdev_chunk *chunk, const void *payload,
+		      u32 len, bool end)
+{
+	struct part *part = last_part(chunk);
+
+	memcpy(part->data + part->len, payload, len);
+	part->len += len;
+	chunk->tail = chunk->last_part + part_room(part->len);
+	chunk->unread += len;
+	if (end)
+		part->len |= PART_END;
 }
 
 static void append(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
 		   const void *payload, u32 len, bool end)
 {
-	u8 *to = chunk->data + chunk->tail;
-	struct part *part = (struct part *)to;
-
-	chunk->unread += len;
 	if (conn->type == VSOCKDEV_TYPE_SEQPACKET) {
 		chunk->last_part = chunk->tail;
-		part->len = 0;
-		append_part(chunk, part, payload, len, end);
+		last_part(chunk)->len = 0;
+		grow_part(chunk, payload, len, end);
 	} else {
-		memcpy(to, payload, len);
+		memcpy(chunk->data + chunk->tail, payload, len);
 		chunk->tail += len;
+		chunk->unread += len;
 	}
 }
 
@@ -343,14 +348,12 @@ static void append(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
 static bool join_part(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
 		      const void *payload, u32 len, bool end)
 {
-	struct part *part = (struct part *)(chunk->data + chunk->last_part);
-	u32 room = chunk->size - chunk->last_part - sizeof(*part);
+	struct part *part = last_part(chunk);
 
 	if (!conn->rx_message || (part->len & PART_END) ||
-	    ALIGN(part->len + len, __alignof__(struct part)) > room)
+	    chunk->last_part + part_room(part->len + len) > chunk->size)
 		return false;
-	chunk->unread += len;
-	append_part(chunk, part, payload, len, end);
+	grow_part(chunk, payload, len, end);
 	return true;
 }
 
