@@ -2,253 +2,21 @@
 /*
  * vsockdev tests - a virtio-vsock device without a host
  *
- * DOC: What a transport such as virtio-pci does for a driver is done here, and
- * what the host does is left to the caller. Interrupts are real ones, raised
- * by irq_work: the driver's callbacks run where those of hardware do. A call
- * that raises one returns after it was handled.
- *
- * As a host would, the device forgets its rings when it is reset, and looks
- * at them only once the driver has said that it is ready.
+ * DOC: The device comes and goes, and what the host does with its queues is
+ * left to the caller, but done only once the driver has said that it is
+ * ready. A call that raises an interrupt returns after it was handled.
  */
 #include <linux/device.h>
-#include <linux/gfp.h>
-#include <linux/mm.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
-#include <linux/virtio_ring.h>
-#include <linux/virtio_vsock.h>
 
-#include "compat.h"
-#include "fake_device.h"
+#include "fake_transport.h"
 
-#define CAUSE_CONFIG	VSOCKDEV_FAKE_QUEUES
-
-/* Of the transport's features, what is done here */
-#define TRANSPORT_FEATURES \
-	(BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
-	 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | \
-	 BIT_ULL(VIRTIO_F_VERSION_1))
 #define DEVICE_FEATURES		GENMASK_ULL(VIRTIO_TRANSPORT_F_START - 1, 0)
-
-static struct fake_device *to_fake(struct virtio_device *vdev)
-{
-	return container_of(vdev, struct fake_device, vdev);
-}
-
-/* In hard interrupt context */
-static void raise_causes(struct irq_work *work)
-{
-	struct fake_device *fake = container_of(work, struct fake_device,
-						interrupt);
-	unsigned long causes = xchg(&fake->causes, 0);
-	struct virtqueue *vq;
-	int i;
-
-	for (i = 0; i < VSOCKDEV_FAKE_QUEUES; i++) {
-		vq = READ_ONCE(fake->queues[i].vq);
-		if (vq && test_bit(i, &causes))
-			vring_interrupt(0, vq);
-	}
-	if (test_bit(CAUSE_CONFIG, &causes))
-		virtio_config_changed(&fake->vdev);
-}
-
-/* Under the lock, so that whoever takes things away there is rid of it */
-static void raise_interrupt(struct fake_device *fake, u32 cause)
-{
-	lockdep_assert_held(&fake->lock);
-
-	set_bit(cause, &fake->causes);
-	irq_work_queue(&fake->interrupt);
-}
-
-static void wait_for_interrupt(struct fake_device *fake)
-{
-	irq_work_sync(&fake->interrupt);
-}
-
-static void config_get(struct virtio_device *vdev, unsigned int offset,
-		       void *buf, unsigned int len)
-{
-	struct virtio_vsock_config config = {};
-	struct fake_device *fake = to_fake(vdev);
-
-	spin_lock(&fake->lock);
-	config.guest_cid = cpu_to_le64(fake->cid);
-	spin_unlock(&fake->lock);
-	if (!WARN_ON(len > sizeof(config) || offset > sizeof(config) - len))
-		memcpy(buf, (void *)&config + offset, len);
-}
-
-static u32 config_generation(struct virtio_device *vdev)
-{
-	struct fake_device *fake = to_fake(vdev);
-	u32 generation;
-
-	spin_lock(&fake->lock);
-	generation = fake->generation;
-	spin_unlock(&fake->lock);
-	return generation;
-}
-
-static u8 get_status(struct virtio_device *vdev)
-{
-	return READ_ONCE(to_fake(vdev)->status);
-}
-
-static void set_status(struct virtio_device *vdev, u8 status)
-{
-	struct fake_device *fake = to_fake(vdev);
-
-	spin_lock(&fake->lock);
-	WRITE_ONCE(fake->status, status);
-	spin_unlock(&fake->lock);
-	wake_up_all(&fake->wait);
-}
-
-static void synchronize_cbs(struct virtio_device *vdev)
-{
-	wait_for_interrupt(to_fake(vdev));
-}
-
-static void reset(struct virtio_device *vdev)
-{
-	struct fake_device *fake = to_fake(vdev);
-	int i;
-
-	spin_lock(&fake->lock);
-	WRITE_ONCE(fake->status, 0);
-	fake->resets++;
-	for (i = 0; i < VSOCKDEV_FAKE_QUEUES; i++)
-		fake_ring_forget(&fake->queues[i].ring);
-	spin_unlock(&fake->lock);
-	wait_for_interrupt(fake);
-	wake_up_all(&fake->wait);
-}
-
-static bool notify(struct virtqueue *vq)
-{
-	struct fake_device *fake = to_fake(vq->vdev);
-
-	spin_lock(&fake->lock);
-	fake->notified++;
-	spin_unlock(&fake->lock);
-	wake_up_all(&fake->wait);
-	return true;
-}
-
-static void del_queue(struct fake_device *fake, struct fake_queue *queue)
-{
-	struct virtqueue *vq = queue->vq;
-
-	if (!vq)
-		return;
-	spin_lock(&fake->lock);
-	fake_ring_forget(&queue->ring);
-	WRITE_ONCE(queue->vq, NULL);
-	spin_unlock(&fake->lock);
-	wait_for_interrupt(fake);
-	vring_del_virtqueue(vq);
-	free_pages_exact(queue->pages, vring_size(fake->queue_size,
-						  PAGE_SIZE));
-}
-
-static void del_vqs(struct virtio_device *vdev)
-{
-	struct fake_device *fake = to_fake(vdev);
-	int i;
-
-	for (i = 0; i < VSOCKDEV_FAKE_QUEUES; i++)
-		del_queue(fake, &fake->queues[i]);
-}
-
-static int add_queue(struct fake_device *fake, u32 index,
-		     const struct virtqueue_info *info)
-{
-	struct fake_queue *queue = &fake->queues[index];
-	size_t size = vring_size(fake->queue_size, PAGE_SIZE);
-	struct virtqueue *vq;
-
-	queue->pages = alloc_pages_exact(size, GFP_KERNEL | __GFP_ZERO);
-	if (!queue->pages)
-		return -ENOMEM;
-	vq = vring_new_virtqueue(index, fake->queue_size, PAGE_SIZE,
-				 &fake->vdev, true, info->ctx, queue->pages,
-				 notify, info->callback, info->name);
-	if (!vq) {
-		free_pages_exact(queue->pages, size);
-		return -ENOMEM;
-	}
-	vq->num_max = fake->queue_size;
-
-	spin_lock(&fake->lock);
-	fake_ring_init(&queue->ring, virtqueue_get_vring(vq),
-		       virtio_has_feature(&fake->vdev,
-					  VIRTIO_RING_F_EVENT_IDX));
-	WRITE_ONCE(queue->vq, vq);
-	spin_unlock(&fake->lock);
-	return 0;
-}
-
-static int find_vqs(struct virtio_device *vdev, unsigned int nvqs,
-		    struct virtqueue *vqs[], struct virtqueue_info info[],
-		    struct irq_affinity *desc)
-{
-	struct fake_device *fake = to_fake(vdev);
-	unsigned int i;
-	int ret;
-
-	if (nvqs > VSOCKDEV_FAKE_QUEUES)
-		return -ENOENT;
-	for (i = 0; i < nvqs; i++) {
-		vqs[i] = NULL;
-		if (!info[i].name)
-			continue;
-		ret = add_queue(fake, i, &info[i]);
-		if (ret) {
-			del_vqs(vdev);
-			return ret;
-		}
-		vqs[i] = fake->queues[i].vq;
-	}
-	return 0;
-}
-
-static u64 get_features(struct virtio_device *vdev)
-{
-	return to_fake(vdev)->features;
-}
-
-static int finalize_features(struct virtio_device *vdev)
-{
-	vring_transport_features(vdev);
-	return 0;
-}
-
-static const char *bus_name(struct virtio_device *vdev)
-{
-	return dev_name(vdev->dev.parent);
-}
-
-VSOCKDEV_COMPAT_FIND_VQS(compat_find_vqs, find_vqs)
-
-static const struct virtio_config_ops config_ops = {
-	.get = config_get,
-	.generation = config_generation,
-	.get_status = get_status,
-	.set_status = set_status,
-	.reset = reset,
-	.find_vqs = compat_find_vqs,
-	.del_vqs = del_vqs,
-	.synchronize_cbs = synchronize_cbs,
-	.get_features = get_features,
-	.finalize_features = finalize_features,
-	.bus_name = bus_name,
-};
 
 static void release(struct device *dev)
 {
-	complete(&to_fake(dev_to_virtio(dev))->released);
+	complete(&container_of(dev_to_virtio(dev), struct fake_device, vdev)->released);
 }
 
 /**
@@ -261,7 +29,7 @@ void fake_device_init(struct fake_device *fake)
 	spin_lock_init(&fake->lock);
 	init_completion(&fake->released);
 	init_waitqueue_head(&fake->wait);
-	init_irq_work(&fake->interrupt, raise_causes);
+	fake_transport_init(fake);
 }
 
 static void set_added(struct fake_device *fake, bool added)
@@ -281,7 +49,7 @@ static int plug_in(struct fake_device *fake, struct device *parent)
 	fake->vdev.dev.parent = parent;
 	fake->vdev.dev.release = release;
 	fake->vdev.id.device = VIRTIO_ID_VSOCK;
-	fake->vdev.config = &config_ops;
+	fake->vdev.config = &fake_transport_ops;
 	fake->frozen = false;
 	ret = register_virtio_device(&fake->vdev);
 	if (ret) {
@@ -311,7 +79,7 @@ int fake_device_add(struct fake_device *fake, struct device *parent,
 	int ret = -EBUSY;
 
 	features |= BIT_ULL(VIRTIO_F_VERSION_1);
-	if (features & ~(TRANSPORT_FEATURES | DEVICE_FEATURES))
+	if (features & ~(FAKE_TRANSPORT_FEATURES | DEVICE_FEATURES))
 		return -EINVAL;
 	if (!is_power_of_2(queue_size) || queue_size > VSOCKDEV_FAKE_RING_MAX)
 		return -EINVAL;
@@ -342,7 +110,7 @@ int fake_device_remove(struct fake_device *fake)
 	mutex_lock(&fake->control);
 	if (fake->added) {
 		set_added(fake, false);
-		wait_for_interrupt(fake);
+		fake_transport_wait(fake);
 		unregister_virtio_device(&fake->vdev);
 		/* It lies in memory of ours, and its release is code of ours */
 		wait_for_completion(&fake->released);
@@ -409,13 +177,25 @@ static int check_queue(struct fake_device *fake, u32 queue)
 	return 0;
 }
 
+/* The chain that is next in a queue that can be used */
+static int find_next(struct fake_device *fake, u32 queue,
+		     struct fake_ring **ring, u16 *head)
+{
+	int ret = check_queue(fake, queue);
+
+	if (ret)
+		return ret;
+	*ring = &fake->queues[queue].ring;
+	return fake_ring_peek(*ring, head);
+}
+
 static void returned(struct fake_device *fake, u32 queue, u32 flags)
 {
 	bool wanted = fake_ring_wants_interrupt(&fake->queues[queue].ring);
 
 	if ((flags & VSOCKDEV_FAKE_INTERRUPT_ALWAYS) ||
 	    ((flags & VSOCKDEV_FAKE_INTERRUPT_WANTED) && wanted))
-		raise_interrupt(fake, queue);
+		fake_transport_interrupt(fake, queue);
 }
 
 /**
@@ -437,11 +217,7 @@ int fake_device_put(struct fake_device *fake, u32 queue, const void *buf,
 	int ret;
 
 	spin_lock(&fake->lock);
-	ret = check_queue(fake, queue);
-	if (ret)
-		goto out;
-	ring = &fake->queues[queue].ring;
-	ret = fake_ring_peek(ring, &head);
+	ret = find_next(fake, queue, &ring, &head);
 	if (!ret)
 		ret = fake_ring_write(ring, head, buf, len);
 	if (!ret) {
@@ -449,9 +225,8 @@ int fake_device_put(struct fake_device *fake, u32 queue, const void *buf,
 		fake_ring_return(ring, head, used);
 		returned(fake, queue, flags);
 	}
-out:
 	spin_unlock(&fake->lock);
-	wait_for_interrupt(fake);
+	fake_transport_wait(fake);
 	return ret;
 }
 
@@ -475,11 +250,7 @@ int fake_device_take(struct fake_device *fake, u32 queue, void *buf, u32 room,
 	int ret;
 
 	spin_lock(&fake->lock);
-	ret = check_queue(fake, queue);
-	if (ret)
-		goto out;
-	ring = &fake->queues[queue].ring;
-	ret = fake_ring_peek(ring, &head);
+	ret = find_next(fake, queue, &ring, &head);
 	if (!ret)
 		ret = fake_ring_read(ring, head, buf, room, chain);
 	if (ret)
@@ -492,7 +263,7 @@ int fake_device_take(struct fake_device *fake, u32 queue, void *buf, u32 room,
 	}
 out:
 	spin_unlock(&fake->lock);
-	wait_for_interrupt(fake);
+	fake_transport_wait(fake);
 	return ret;
 }
 
@@ -558,7 +329,7 @@ int fake_device_return(struct fake_device *fake, u32 queue, u32 id, u32 used,
 		returned(fake, queue, flags);
 	}
 	spin_unlock(&fake->lock);
-	wait_for_interrupt(fake);
+	fake_transport_wait(fake);
 	return ret;
 }
 
@@ -576,9 +347,9 @@ int fake_device_interrupt(struct fake_device *fake, u32 queue)
 	spin_lock(&fake->lock);
 	ret = check_queue(fake, queue);
 	if (!ret)
-		raise_interrupt(fake, queue);
+		fake_transport_interrupt(fake, queue);
 	spin_unlock(&fake->lock);
-	wait_for_interrupt(fake);
+	fake_transport_wait(fake);
 	return ret;
 }
 
@@ -599,11 +370,11 @@ int fake_device_config(struct fake_device *fake, u64 cid, u32 flags)
 		fake->cid = cid;
 		fake->generation++;
 		if (flags)
-			raise_interrupt(fake, CAUSE_CONFIG);
+			fake_transport_interrupt(fake, FAKE_CAUSE_CONFIG);
 		ret = 0;
 	}
 	spin_unlock(&fake->lock);
-	wait_for_interrupt(fake);
+	fake_transport_wait(fake);
 	return ret;
 }
 
