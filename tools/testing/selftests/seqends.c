@@ -726,13 +726,35 @@ struct thief {
 	uint64_t bytes;
 };
 
+/* With a descriptor if there is one, which is of no further use. */
+static ssize_t take(int sock, void *to, size_t size, int flags)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = to, .iov_len = size };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(sock, &msg, flags);
+	struct cmsghdr *head = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+	int fd;
+
+	if (head && head->cmsg_type == SCM_RIGHTS) {
+		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
+		close(fd);
+	}
+	return n;
+}
+
 static void *steal(void *arg)
 {
 	struct thief *thief = arg;
 	static char loot[WINDOW];
 
 	while (!atomic_load(&thief->over)) {
-		ssize_t n = recv(thief->sock, loot, sizeof(loot),
+		ssize_t n = take(thief->sock, loot, sizeof(loot),
 				 MSG_DONTWAIT | MSG_TRUNC | thief->flags);
 
 		if (n > 0)
@@ -772,6 +794,28 @@ TEST_F_TIMEOUT(seqends, may_be_looked_at, LONG_SECONDS)
 		host_gets(&self->talk, 1 + i);
 	}
 	thief_finish(&thief);
+}
+
+/* What came along is there, or gone, but not half. */
+TEST_F_TIMEOUT(seqends, may_be_looked_at_for_descriptors, LONG_SECONDS)
+{
+	struct flow *flow = &self->talk.flow;
+	struct thief thief = {};
+	int pair[2], ends[2];
+
+	seqpacket_pair(pair);
+	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
+	thief.sock = dup(pair[1]);
+	talk_connect_with(&self->talk, &self->fake, pair);
+	thief_start(&thief, thief.sock, MSG_PEEK);
+	for (int i = 0; i < 2000; i++) {
+		send_along(flow->link.sock, ends[1]);
+		EXPECT_EQ(1, flow_expect(flow, VIRTIO_VSOCK_OP_RW).len);
+		flow_put(flow, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	}
+	thief_finish(&thief);
+	close(ends[1]);
+	WAIT_FOR(is_hung_up(ends[0]));
 }
 
 /* Each message is a stream of its own, and the next to come is @next or later. */
