@@ -28,9 +28,14 @@
 #include <net/tcp.h>
 
 #include "claim.h"
+#include "compat.h"
 #include "conn.h"
 #include "sock.h"
 #include "workers.h"
+
+/* An odd number, so that nothing else in an skb looks like its multiples */
+#define PROBE_PART	23
+#define PROBE_PARTS	3
 
 /* Wakes the pump. The socket may have been released a moment ago */
 static void wake_pump(struct sock *sk)
@@ -272,6 +277,70 @@ void vsockdev_sock_release(struct vsockdev_sock *vs)
 	kfree_rcu(vs, rcu);
 	vsockdev_conn_put(conn);
 	module_put(THIS_MODULE);
+}
+
+static bool consumed_is(struct socket *sock, u32 len)
+{
+	const struct sk_buff *skb = skb_peek(&sock->sk->sk_receive_queue);
+
+	return skb && vsockdev_compat_unix_consumed(skb) == len;
+}
+
+/* Reads an skb in parts, and looks at what AF_UNIX notes of each */
+static int check_consumed(struct socket *reader, struct socket *writer)
+{
+	u8 buf[PROBE_PARTS * PROBE_PART + 1] = {};
+	struct kvec vec = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {};
+	int ret, part;
+
+	ret = kernel_sendmsg(writer, &msg, &vec, 1, sizeof(buf));
+	for (part = 0; ret > 0 && part <= PROBE_PARTS; part++) {
+		if (!consumed_is(reader, part * PROBE_PART))
+			return -EOPNOTSUPP;
+		vec = (struct kvec){ .iov_base = buf, .iov_len = PROBE_PART };
+		ret = kernel_recvmsg(reader, &msg, &vec, 1, PROBE_PART,
+				     MSG_DONTWAIT);
+	}
+	return min(ret, 0);
+}
+
+static int try_unix(void)
+{
+	struct socket *reader, *writer;
+	int ret;
+
+	ret = sock_create_kern(&init_net, AF_UNIX, SOCK_STREAM, 0, &reader);
+	if (ret)
+		return ret;
+	ret = sock_create_kern(&init_net, AF_UNIX, SOCK_STREAM, 0, &writer);
+	if (ret)
+		goto err_reader;
+	ret = reader->ops->socketpair(reader, writer);
+	if (!ret)
+		ret = check_consumed(reader, writer);
+	sock_release(writer);
+err_reader:
+	sock_release(reader);
+	return ret;
+}
+
+/**
+ * vsockdev_sock_init() - see whether AF_UNIX is as we know it
+ *
+ * What it notes in its skbs is private in newer kernels. If it were misread,
+ * streams would have holes; so it is tried out.
+ *
+ * Context: process context.
+ * Return: 0, or a negative errno.
+ */
+int vsockdev_sock_init(void)
+{
+	int ret = try_unix();
+
+	if (ret == -EOPNOTSUPP)
+		pr_err("vsockdev: this kernel's AF_UNIX is not known to this driver\n");
+	return ret;
 }
 
 /**

@@ -75,6 +75,27 @@ static int op(struct virtio_device *vdev, unsigned int nvqs,		\
 #endif
 
 /*
+ * Newer kernels keep the head of an skb of AF_UNIX, and this declaration, to
+ * themselves. vsockdev_sock_init() finds out whether the head looks like this.
+ */
+#ifndef UNIXCB
+struct vsockdev_unix_parms {
+	struct pid *pid;
+	kuid_t uid;
+	kgid_t gid;
+	struct scm_fp_list *fp;
+#ifdef CONFIG_SECURITY_NETWORK
+	u32 secid;
+#endif
+	u32 consumed;
+} __randomize_layout;
+
+#define UNIXCB(skb)	(*(const struct vsockdev_unix_parms *)(skb)->cb)
+
+struct sock *unix_peer_get(struct sock *sk);
+#endif
+
+/*
  * Bytes at the head of an skb of an AF_UNIX stream that recvmsg() took
  * before the skb was handed over as a whole.
  */

@@ -16,6 +16,9 @@ static int __init vsockdev_init(void)
 {
 	int ret;
 
+	ret = vsockdev_sock_init();
+	if (ret)
+		return ret;
 	ret = vsockdev_workers_init();
 	if (ret)
 		return ret;

@@ -40,6 +40,7 @@ u32 vsockdev_sock_unsent(const struct vsockdev_sock *vs);
 bool vsockdev_sock_unread(const struct vsockdev_sock *vs);
 void vsockdev_sock_abort(struct vsockdev_sock *vs);
 
+int vsockdev_sock_init(void);
 void vsockdev_sock_exit(void);
 
 #endif /* VSOCKDEV_SOCK_H */
