@@ -36,7 +36,6 @@ void vsockdev_stream_init(struct vsockdev_stream *stream, spinlock_t *lock,
 	init_waitqueue_head(&stream->wait);
 	stream->record_size = VSOCKDEV_EVENT_SIZE_MIN;
 	stream->closed = -EPERM;
-	mutex_init(&stream->read_mutex);
 	stream->consumed = consumed;
 }
 
@@ -53,6 +52,7 @@ void vsockdev_stream_open(struct vsockdev_stream *stream, u32 record_size)
 
 	stream->holding = false;
 	stream->record_size = record_size;
+	stream->reading = false;
 	stream->closed = 0;
 }
 
@@ -155,16 +155,36 @@ void vsockdev_event_drop(struct vsockdev_event_slot *slot)
 	list_del_init(&slot->node);
 }
 
-/* True when a reader of @epoch has something to do or to learn */
-static bool stream_ready(struct vsockdev_stream *stream, u32 epoch)
+/*
+ * Begins to read if there is something to do or to learn, and no other reader
+ * of this owner is at it. Whose time is over needs no turn to learn that.
+ */
+static bool stream_begin(struct vsockdev_stream *stream, u32 epoch)
 {
-	bool ready;
+	bool turn;
 
 	spin_lock(stream->lock);
-	ready = !list_empty(&stream->pending) || stream->closed ||
-		stream->epoch != epoch;
+	turn = stream->epoch != epoch;
+	if (!turn && !stream->reading &&
+	    (!list_empty(&stream->pending) || stream->closed)) {
+		stream->reading = true;
+		turn = true;
+	}
 	spin_unlock(stream->lock);
-	return ready;
+	return turn;
+}
+
+/* Lets the next reader begin */
+static void stream_end(struct vsockdev_stream *stream, u32 epoch)
+{
+	spin_lock(stream->lock);
+	if (stream->epoch == epoch) {
+		stream->reading = false;
+		if (!list_empty(&stream->pending) || stream->closed)
+			wake_up_interruptible_poll(&stream->wait,
+						   EPOLLIN | EPOLLRDNORM);
+	}
+	spin_unlock(stream->lock);
 }
 
 /* Copies the first record. Returns 1, 0 if there is none, or an errno */
@@ -245,13 +265,6 @@ static ssize_t stream_copy(struct vsockdev_stream *stream, u32 epoch,
 	return copied ?: ret;
 }
 
-static int stream_lock_readers(struct vsockdev_stream *stream, bool nonblock)
-{
-	if (nonblock)
-		return mutex_trylock(&stream->read_mutex) ? 0 : -EAGAIN;
-	return mutex_lock_interruptible(&stream->read_mutex) ? -ERESTARTSYS : 0;
-}
-
 /* The part of a read that does not depend on what is in the stream */
 static int stream_enter(struct vsockdev_stream *stream, size_t space,
 			u32 *epoch)
@@ -290,16 +303,17 @@ ssize_t vsockdev_stream_read(struct vsockdev_stream *stream,
 		return ret;
 
 	do {
-		ret = nonblock ? 0 :
-		      wait_event_interruptible(stream->wait,
-					       stream_ready(stream, epoch));
-		if (!ret)
-			ret = stream_lock_readers(stream, nonblock);
+		if (nonblock)
+			ret = stream_begin(stream, epoch) ? 0 : -EAGAIN;
+		else
+			ret = wait_event_interruptible(stream->wait,
+						       stream_begin(stream,
+								    epoch));
 		if (ret)
 			return ret;
 		ret = stream_copy(stream, epoch, to);
-		mutex_unlock(&stream->read_mutex);
-		/* Another reader may have been faster: then wait again */
+		stream_end(stream, epoch);
+		/* What there was may have been taken back: then wait again */
 	} while (!ret && !nonblock);
 
 	return ret ?: -EAGAIN;

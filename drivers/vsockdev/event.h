@@ -6,7 +6,6 @@
 #define VSOCKDEV_EVENT_H
 
 #include <linux/list.h>
-#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -34,7 +33,7 @@ struct vsockdev_event_slot {
 
 /**
  * struct vsockdev_stream - unread events in the order of their occurrence
- * @lock: the device's lock; guards all that follows except @read_mutex
+ * @lock: the device's lock; guards all that follows
  * @pending: slots
  * @held: slots that nobody may see yet
  * @holding: what is posted goes to @held
@@ -43,12 +42,12 @@ struct vsockdev_event_slot {
  * @epoch: counts the owners, so that a reader notices when its time is over
  * @record_size: bytes of a record as the owner wants it
  * @closed: 0, or the negative errno that readers get when @pending is empty
- * @read_mutex: makes "copy out, then take off the list" one step among
- *	readers. Held across a copy to user memory, hence by nobody else
+ * @reading: a reader of this owner is between the copy and the list. It is no
+ *	lock, as the copy may never end, and the next owner has readers, too
  * @consumed: told, under @lock, that a slot was read
  */
 struct vsockdev_stream {
-	/* The device's: guards all fields but read_mutex */
+	/* The device's: guards all fields */
 	spinlock_t *lock;
 	struct list_head pending;
 	struct list_head held;
@@ -58,8 +57,7 @@ struct vsockdev_stream {
 	u32 epoch;
 	u32 record_size;
 	int closed;
-	/* Guards no field: readers copy and consume one after another */
-	struct mutex read_mutex;
+	bool reading;
 	void (*consumed)(struct vsockdev_stream *stream,
 			 struct vsockdev_event_slot *slot);
 };
