@@ -196,6 +196,37 @@ static int find_conn(struct vsockdev *vd, struct file *file,
 	return 0;
 }
 
+/* Drops what is unread of connections that are over. Returns how many */
+static int drop_dead(struct vsockdev *vd, const struct vsockdev_addr *addr,
+		     u64 id)
+{
+	struct vsockdev_conn *conn;
+	int count = 0;
+
+	while ((conn = vsockdev_conn_find_dead(vd, addr, id))) {
+		vsockdev_conn_end_silently(conn, false, 0);
+		count++;
+	}
+	return count;
+}
+
+/* The caller does not learn the id, so there must not be a connection */
+void vsockdev_call_undo_request(struct vsockdev *vd, struct file *file,
+				const union vsockdev_argument *arg)
+{
+	const struct vsockdev_send_request *args = &arg->send_request;
+	struct vsockdev_conn *conn;
+
+	spin_lock(&vd->lock);
+	if (!find_conn(vd, file, &args->addr, args->conn_id, &conn)) {
+		conn->aborted = true;
+		vsockdev_conn_end_silently(conn, true, ECANCELED);
+	} else {
+		drop_dead(vd, &args->addr, args->conn_id);
+	}
+	vsockdev_sched_unlock(vd);
+}
+
 /* A reference to the PENDING connection that is to be accepted */
 static struct vsockdev_conn *get_pending(struct vsockdev *vd,
 					 struct file *file,
@@ -283,20 +314,6 @@ int vsockdev_call_send_response(struct vsockdev *vd, struct file *file,
 			       options.close_timeout_ms))
 		return -EINVAL;
 	return send_response(vd, file, args);
-}
-
-/* Drops what is unread of connections that are over. Returns how many */
-static int drop_dead(struct vsockdev *vd, const struct vsockdev_addr *addr,
-		     u64 id)
-{
-	struct vsockdev_conn *conn;
-	int count = 0;
-
-	while ((conn = vsockdev_conn_find_dead(vd, addr, id))) {
-		vsockdev_conn_end_silently(conn, false, 0);
-		count++;
-	}
-	return count;
 }
 
 static int send_rst(struct vsockdev *vd, struct file *file,

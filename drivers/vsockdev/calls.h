@@ -42,6 +42,8 @@ int vsockdev_call_stop(struct vsockdev *vd, struct file *file,
 		       union vsockdev_argument *arg);
 int vsockdev_call_send_request(struct vsockdev *vd, struct file *file,
 			       union vsockdev_argument *arg);
+void vsockdev_call_undo_request(struct vsockdev *vd, struct file *file,
+				const union vsockdev_argument *arg);
 int vsockdev_call_send_response(struct vsockdev *vd, struct file *file,
 				union vsockdev_argument *arg);
 int vsockdev_call_send_rst(struct vsockdev *vd, struct file *file,

@@ -29,6 +29,7 @@ static_assert(sizeof(struct vsockdev_event) == 64);
 /**
  * struct call - a row of the dispatch table
  * @handler: does it
+ * @undo: when what it wrote could not be told to the caller, or NULL
  * @size: of its struct
  * @min_size: of the first version of its struct
  * @flags: that it knows
@@ -38,6 +39,8 @@ static_assert(sizeof(struct vsockdev_event) == 64);
 struct call {
 	int (*handler)(struct vsockdev *vd, struct file *file,
 		       union vsockdev_argument *arg);
+	void (*undo)(struct vsockdev *vd, struct file *file,
+		     const union vsockdev_argument *arg);
 	u32 size;
 	u32 min_size;
 	u32 flags;
@@ -55,7 +58,7 @@ static const struct call calls[] = {
 		CALL(vsockdev_call_stop, vsockdev_stop, 8) },
 	[VSOCKDEV_NR_SEND_REQUEST] = {
 		CALL(vsockdev_call_send_request, vsockdev_send_request, 48),
-		.writes = true },
+		.undo = vsockdev_call_undo_request, .writes = true },
 	[VSOCKDEV_NR_SEND_RESPONSE] = {
 		CALL(vsockdev_call_send_response, vsockdev_send_response, 40) },
 	[VSOCKDEV_NR_SEND_RST] = {
@@ -107,7 +110,7 @@ static int copy_in(const struct call *call, union vsockdev_argument *arg,
 		return ret;
 	if (arg->head.flags & ~call->flags)
 		return -EOPNOTSUPP;
-	/* What could not be told afterwards should not be done */
+	/* What could not be told afterwards should better not be done */
 	if (call->writes &&
 	    copy_to_user(uarg, arg, min(*usize, call->size)))
 		return -EFAULT;
@@ -152,7 +155,11 @@ long vsockdev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	if (ret)
 		return ret;
 	ret = call->handler(vd, file, &arg);
-	if (!ret && call->writes)
-		ret = copy_out(call, &arg, user, usize);
+	if (ret || !call->writes)
+		return ret;
+	ret = copy_out(call, &arg, user, usize);
+	/* The caller took the memory away in the meantime */
+	if (ret && call->undo)
+		call->undo(vd, file, &arg);
 	return ret;
 }
