@@ -8,7 +8,10 @@ KDIR    ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
 KDIR    := $(KDIR)
 KVER    := $(shell cut -s -d '"' -f 2 \
 		'$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
-KERNELS ?= 6.1 6.12
+# A kernel that is a program is an architecture of its own.
+KARCH   := $(if $(shell grep -s '^CONFIG_UML=y' \
+		'$(KDIR)/include/config/auto.conf'),ARCH=um)
+KERNELS ?= 6.1 6.12 7.2
 TESTS   ?=
 
 BUILD   := $(CURDIR)/build
@@ -29,7 +32,7 @@ all: module tools ## build the module for KDIR and the tools, into build/
 	cp -p $(MODULE)/vsockdev.ko $(BUILD)/
 
 module: $(MODULE) ## build only the module, into build/module-VERSION/
-	+$(LOCK) $(MAKE) -C $(KDIR) M=$(MODULE) \
+	+$(LOCK) $(MAKE) -C $(KDIR) $(KARCH) M=$(MODULE) \
 		CONFIG_DEBUG_INFO_BTF_MODULES= \
 		VSOCKDEV_TESTS=$(VSOCKDEV_TESTS) modules
 
@@ -57,23 +60,34 @@ install: tools ## install the tool, its manual and the library: PREFIX, DESTDIR
 	+$(MAKE) -C tools/packaging O=$(BUILD) install
 
 setup: ## install with apt whatever the other targets need
-	$(SETUP) build guest demo style debug interop
+	$(SETUP) build guest demo style interop source-6.12 source-7.2
 
-guest: ## open a shell in a guest: KERNEL=6.1, 6.12 or debug
+guest: ## open a shell in a guest: KERNEL=6.1, 6.12, 7.2, uml, debug or kcsan
 	$(SETUP) build guest
+	$(GUEST)/build-kernel $(KERNEL)
 	$(GUEST)/run $(KERNEL:%=--kernel %) --shell
 
 demo: ## show the driver at work in a guest, in plain words
 	$(SETUP) build guest demo
 	tools/testing/demo/demo
 
-check: ## run all tests: KERNELS="6.1 6.12 debug", TESTS="name ..."
-	$(SETUP) build guest $(if $(filter debug,$(KERNELS)),debug)
-	$(if $(filter debug,$(KERNELS)),$(GUEST)/debug-kernel)
+check: ## run all tests: KERNELS="6.1 6.12 7.2", TESTS="name ..."
+	$(SETUP) build guest
+	$(GUEST)/build-kernel $(KERNELS)
 	$(GUEST)/check --kernels "$(KERNELS)" --tests "$(TESTS)"
+
+kunit: KERNEL ?= uml
+kunit: ## run the KUnit suites, within seconds: KERNEL=uml, 7.2, debug or kcsan
+	$(SETUP) build guest
+	$(GUEST)/build-kernel $(KERNEL)
+	$(GUEST)/kunit --kernel $(KERNEL) --params "$(PARAMS)"
+
+check-all: KERNELS := 6.1 6.12 7.2 uml debug kcsan
+check-all: check ## the same on all kernels there are
 
 interop: ## run the tests that need no script against vhost-device-vsock
 	$(SETUP) build guest interop
+	$(GUEST)/build-kernel $(KERNELS)
 	$(GUEST)/check --host vhost-device-vsock \
 		--kernels "$(KERNELS)" --tests "$(TESTS)"
 
@@ -81,9 +95,9 @@ style: ## checkpatch, sparse, W=1, shellcheck and codespell, all strict
 	$(SETUP) build style
 	tools/testing/style
 
-debug-kernel: ## build the kernel with lockdep, KASAN and KUnit (KERNEL=debug)
-	$(SETUP) build debug
-	$(GUEST)/debug-kernel
+kernels: ## build the kernels that tests boot, into the cache: KERNELS=
+	$(SETUP) build
+	$(GUEST)/build-kernel $(KERNELS)
 
 clean: ## remove build/
 	rm -rf $(BUILD)
@@ -93,4 +107,4 @@ help: ## list these targets
 
 FORCE:
 .PHONY: FORCE all module tools modules_install install setup guest demo check \
-	interop style debug-kernel clean help
+	check-all kunit interop style kernels clean help

@@ -50,41 +50,64 @@ kver_of()
 	cut -s -d '"' -f 2 "$1/include/generated/utsrelease.h"
 }
 
-# A debug kernel is known by its configuration; of several, the newest source.
-debug_kernel_key()
+# Kernels that are built from source (build-kernel). Sets name, series, arch and
+# configs, the parts of its configuration; fails for the name of another.
+# shellcheck disable=SC2034 # for those who source this
+built_kernel()
 {
-	sha256sum <"$guest/debug.config" | cut -c 1-12
+	case $1 in
+	7.2) series=7.2 arch=x86 configs=(base x86 plain) ;;
+	uml) series=7.2 arch=um configs=(base uml) ;;
+	debug) series=6.12 arch=x86 configs=(base x86 debug) ;;
+	kcsan) series=6.12 arch=x86 configs=(base x86 kcsan) ;;
+	*) return 1 ;;
+	esac
+	name=$1
 }
 
-debug_kernel_dir()
+kernel_config()
+{
+	local part
+
+	for part in "${configs[@]}"; do
+		cat "$guest/configs/$part.config"
+	done
+}
+
+kernel_key()
+{
+	kernel_config | sha256sum | cut -c 1-12
+}
+
+# A built kernel is known by its configuration; of several, the newest source.
+built_kernel_dir()
 {
 	local mark
 
-	mark=$(find "$cache/debug-kernel" -mindepth 2 -maxdepth 2 \
-		-path "*-$(debug_kernel_key)/complete" 2>/dev/null |
+	mark=$(find "$cache/test-kernel" -mindepth 2 -maxdepth 2 \
+		-path "*/$name-*-$(kernel_key)/complete" 2>/dev/null |
 		sort -V | tail -n 1)
 	[[ -n $mark ]] && echo "${mark%/complete}"
 }
 
-# Sets kver, kdir (what modules are built against), image (what QEMU boots)
-# and moddir (a folder with lib/modules/$kver) for the name of a kernel.
+# Sets kver, kdir (what modules are built against), arch (for which), image
+# (what is booted) and moddir (a folder with lib/modules/$kver) for the name of
+# a kernel.
 # shellcheck disable=SC2034 # for those who source this
 select_kernel()
 {
-	case $1 in
-	debug)
-		kdir=$(debug_kernel_dir) ||
-			die "no debug kernel yet: make debug-kernel"
-		image=$kdir/vmlinux
+	if built_kernel "$1"; then
+		kdir=$(built_kernel_dir) ||
+			die "no kernel $1 yet: make kernels KERNELS=$1"
 		moddir=$kdir/modules
-		;;
-	*)
+		image=$kdir/vmlinux
+	else
 		kdir=$(headers_of_series "$1") ||
 			die "no headers of Linux $1 installed: make setup"
-		image=$cache/kernel/$(kver_of "$kdir")/vmlinuz
-		moddir=${image%/vmlinuz}
-		;;
-	esac
+		arch=x86
+		moddir=$cache/kernel/$(kver_of "$kdir")
+		image=$moddir/vmlinuz
+	fi
 	kver=$(kver_of "$kdir")
 	[[ -e $image ]] || die "no image of Linux $kver yet: make setup"
 }
