@@ -27,15 +27,25 @@ unsigned int machine_devices(void)
 	return from_environment("VSOCKDEV_HOSTS", 1);
 }
 
+bool machine_has_ports(void)
+{
+	return !access("/sys/bus/pci/devices", F_OK);
+}
+
 /* The last part of the only path below the device that fits the pattern. */
 static bool find(unsigned int device, const char *pattern, char name[NAME_SIZE])
 {
 	char path[128];
 	glob_t found;
 
-	snprintf(path, sizeof(path),
-		 "/sys/bus/pci/devices/0000:00:%02x.0/0000:*/%s",
-		 FIRST_SLOT + device, pattern);
+	if (machine_has_ports())
+		snprintf(path, sizeof(path),
+			 "/sys/bus/pci/devices/0000:00:%02x.0/0000:*/%s",
+			 FIRST_SLOT + device, pattern);
+	else
+		snprintf(path, sizeof(path),
+			 "/sys/bus/platform/devices/virtio-uml.%u/%s", device,
+			 pattern);
 	if (glob(path, 0, NULL, &found))
 		return false;
 	snprintf(name, NAME_SIZE, "%s", strrchr(found.gl_pathv[0], '/') + 1);

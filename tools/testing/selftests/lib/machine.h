@@ -17,6 +17,9 @@
 /* How many devices were there when the guest was started. */
 unsigned int machine_devices(void);
 
+/* Can they be unplugged? (A kernel that is a program has no PCI.) */
+bool machine_has_ports(void);
+
 /* Room for /dev/vsockdevN, or virtioN. */
 #define NAME_SIZE 32
 
