@@ -17,6 +17,17 @@
 
 #define VSOCKDEV_COMPAT_VQS_MAX	3
 
+/* For tests, in a namespace of their own. Older kernels turn names to strings */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define VSOCKDEV_COMPAT_EXPORT(symbol)	\
+	EXPORT_SYMBOL_NS_GPL(symbol, "VSOCKDEV_TESTS")
+#define VSOCKDEV_COMPAT_IMPORT()	MODULE_IMPORT_NS("VSOCKDEV_TESTS")
+#else
+#define VSOCKDEV_COMPAT_EXPORT(symbol)	\
+	EXPORT_SYMBOL_NS_GPL(symbol, VSOCKDEV_TESTS)
+#define VSOCKDEV_COMPAT_IMPORT()	MODULE_IMPORT_NS(VSOCKDEV_TESTS)
+#endif
+
 static inline int
 vsockdev_compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 			 struct virtqueue *vqs[], vq_callback_t *callbacks[],

@@ -5,12 +5,11 @@
  */
 #include <kselftest_harness.h>
 
-#include "credit.h"
-#include "random.h"
+#include "credit_model.h"
 
 #define ROUNDS 300000
-#define SMALL 1024 /* packets below are small */
-#define SMALL_MIN 16 /* of them may always be unread */
+#define SMALL CREDIT_SMALL
+#define SMALL_MIN CREDIT_SMALL_MIN
 
 /* Where counting begins: every run is also done across the wrap. */
 FIXTURE(credit) {
@@ -38,14 +37,7 @@ static struct vsockdev_credit credit_at(uint32_t origin, uint32_t buf_alloc)
 {
 	struct vsockdev_credit credit;
 
-	memset(&credit, 0xa5, sizeof(credit));
-	vsockdev_credit_init(&credit, buf_alloc);
-	credit.tx_cnt = origin;
-	credit.peer_fwd_cnt = origin;
-	credit.tx_mark = origin;
-	credit.rx_cnt = origin;
-	credit.fwd_cnt = origin;
-	credit.fwd_cnt_told = origin;
+	credit_model_init(&credit, origin, buf_alloc);
 	return credit;
 }
 
@@ -176,148 +168,64 @@ TEST_F(credit, a_packet_leaves_room_for_others_and_is_never_empty)
 	}
 }
 
-/*
- * Sending beside a model. The peer is honest about what it read, moves its
- * window at will, and sometimes lies about fwd_cnt.
- */
-struct tx_model {
-	uint64_t sent;
-	uint64_t read;
-	uint32_t window;
-};
-
-static uint64_t model_space(const struct tx_model *model)
-{
-	uint64_t unread = model->sent - model->read;
-
-	return unread < model->window ? model->window - unread : 0;
-}
-
-static void model_send(struct tx_model *model, struct vsockdev_credit *credit,
-		       uint64_t *state)
-{
-	uint32_t space = vsockdev_credit_tx_space(credit);
-	uint32_t len;
-
-	if (!space)
-		return;
-	len = 1 + random_u32(state) % space;
-	vsockdev_credit_tx(credit, len);
-	model->sent += len;
-}
-
-/* False if the answer was wrong. */
-static bool model_update(struct tx_model *model, struct vsockdev_credit *credit,
-			 uint32_t origin, uint64_t *state)
-{
-	uint64_t unread = model->sent - model->read;
-	uint32_t window = random_u32(state);
-	uint64_t step = random_below(state, 3) ?
-				random_u64(state) % (unread + 1) :
-				random_u32(state);
-	bool honest = step <= unread;
-	bool accepted;
-
-	accepted = update(credit, window, origin + model->read + step);
-	if (accepted != honest)
-		return false;
-	if (honest) {
-		model->read += step;
-		model->window = window;
-	}
-	return true;
-}
-
 TEST_F(credit, sending_agrees_with_a_model_that_never_wraps)
 {
-	struct vsockdev_credit *credit = &self->credit;
-	struct tx_model model = {};
-	unsigned int blocked = 0, open = 0;
+	struct credit_tx_model model = { .origin = variant->origin };
+	const char *wrong;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		bool right = true;
-		uint32_t space;
-
-		if (random_below(&self->state, 2))
-			model_send(&model, credit, &self->state);
-		else
-			right = model_update(&model, credit, variant->origin,
+		wrong = credit_tx_model_step(&model, &self->credit,
 					     &self->state);
-		ASSERT_TRUE(right) {
-			TH_LOG("round %d", i);
+		ASSERT_EQ(NULL, wrong) {
+			TH_LOG("round %d: %s", i, wrong);
 		}
-		space = vsockdev_credit_tx_space(credit);
-		ASSERT_EQ(model_space(&model), space) {
-			TH_LOG("round %d", i);
-		}
-		if (space)
-			open++;
-		else
-			blocked++;
 	}
 	/* It has been both often, and the counters went round. */
-	EXPECT_LT(1000, open);
-	EXPECT_LT(1000, blocked);
+	EXPECT_LT(1000, model.open);
+	EXPECT_LT(1000, model.blocked);
 	EXPECT_LT(1ULL << 32, model.sent);
-}
-
-/* All small packets of a run, to count those that are unread. */
-struct packets {
-	uint64_t sent;
-	uint64_t read;
-	unsigned int first, end;
-	uint64_t ends[ROUNDS];
-};
-
-static unsigned int unread_small(struct packets *packets)
-{
-	while (packets->first < packets->end &&
-	       packets->ends[packets->first] <= packets->read)
-		packets->first++;
-	return packets->end - packets->first;
-}
-
-/* Sends, unless it should wait. */
-static void send_packet(struct packets *packets, struct vsockdev_credit *credit,
-			uint32_t len)
-{
-	len = min(len, vsockdev_credit_tx_space(credit));
-	if (!len || vsockdev_credit_tx_should_wait(credit, len))
-		return;
-	vsockdev_credit_tx(credit, len);
-	packets->sent += len;
-	if (len < SMALL)
-		packets->ends[packets->end++] = packets->sent;
 }
 
 TEST_F(credit, small_packets_left_unread_are_bounded_if_they_wait)
 {
-	static struct packets packets;
+	static struct credit_small_model model;
 	struct vsockdev_credit *credit = &self->credit;
-	uint32_t window = 65536, limit = window / SMALL;
-	unsigned int most = 0;
+	const char *wrong;
 
-	memset(&packets, 0, sizeof(packets));
-	ASSERT_TRUE(update(credit, window, variant->origin));
+	memset(&model, 0, sizeof(model));
+	model.origin = variant->origin;
+	model.window = 65536;
+	ASSERT_TRUE(update(credit, model.window, variant->origin));
 	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t unread = packets.sent - packets.read;
-		uint32_t size = random_below(&self->state, 8) ? 300 : 3000;
-		bool right = true;
-
-		if (random_below(&self->state, 100)) {
-			size = 1 + random_below(&self->state, size);
-			send_packet(&packets, credit, size);
-		} else {
-			packets.read += random_u64(&self->state) % (unread + 1);
-			right = update(credit, window,
-				       variant->origin + packets.read);
+		wrong = credit_small_model_step(&model, credit, &self->state);
+		ASSERT_EQ(NULL, wrong) {
+			TH_LOG("round %d: %s", i, wrong);
 		}
-		ASSERT_TRUE(right);
-		most = max(most, unread_small(&packets));
-		ASSERT_LE(most, limit);
 	}
 	/* The limit is used, or this test shows nothing. */
-	EXPECT_EQ(limit, most);
+	EXPECT_EQ(model.window / SMALL, model.most);
+}
+
+TEST_F(credit, two_of_us_never_stall_and_never_overrun)
+{
+	static const uint32_t windows[] = { 1,	   2,	   3,
+					    4096,  65536,  262144,
+					    1 << 24 };
+	struct credit_pair_model model;
+	const char *wrong;
+
+	for (size_t w = 0; w < ARRAY_SIZE(windows); w++) {
+		credit_pair_init(&model, variant->origin, windows[w]);
+		for (int i = 0; i < ROUNDS; i++) {
+			wrong = credit_pair_step(&model, &self->state);
+			ASSERT_EQ(NULL, wrong) {
+				TH_LOG("window %u, round %d: %s", windows[w], i,
+				       wrong);
+			}
+		}
+		EXPECT_LT(1000, model.packets);
+		EXPECT_LT(100, model.updates);
+	}
 }
 
 /* 64 may be unread; those of which it is known that they were read go. */
@@ -407,36 +315,18 @@ TEST_F(credit, small_packets_do_not_wait_when_all_is_read)
 
 TEST_F(credit, receiving_agrees_with_a_model_that_never_wraps)
 {
-	struct vsockdev_credit *credit = &self->credit;
-	uint64_t received = 0, forwarded = 0;
-	unsigned int refused = 0;
+	struct credit_rx_model model = { .origin = variant->origin };
+	const char *wrong;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t held = received - forwarded;
-		uint32_t len = random_u32(&self->state);
-
-		if (random_below(&self->state, 2)) {
-			bool fits;
-
-			if (random_below(&self->state, 2))
-				len %= credit->buf_alloc - held + 1;
-			fits = held + len <= credit->buf_alloc;
-			ASSERT_EQ(fits, vsockdev_credit_rx(credit, len)) {
-				TH_LOG("round %d: held %ju, len %u", i,
-				       (uintmax_t)held, len);
-			}
-			received += fits ? len : 0;
-			refused += !fits;
-		} else {
-			len %= held + 1;
-			vsockdev_credit_forwarded(credit, len);
-			forwarded += len;
+		wrong = credit_rx_model_step(&model, &self->credit,
+					     &self->state);
+		ASSERT_EQ(NULL, wrong) {
+			TH_LOG("round %d: %s", i, wrong);
 		}
-		ASSERT_EQ((uint32_t)(variant->origin + forwarded),
-			  credit->fwd_cnt);
 	}
-	EXPECT_LT(1000, refused);
-	EXPECT_LT(1ULL << 31, received);
+	EXPECT_LT(1000, model.refused);
+	EXPECT_LT(1ULL << 31, model.received);
 }
 
 /*

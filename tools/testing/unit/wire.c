@@ -7,12 +7,10 @@
 
 #include <kselftest_harness.h>
 
-#include "random.h"
-#include "wire.h"
+#include "wire_model.h"
 
-#define GUEST_CID 3
-#define HOST_CID 2
-#define HDR_LEN 44
+#define GUEST_CID WIRE_MODEL_CID
+#define HDR_LEN WIRE_MODEL_HDR
 #define ROUNDS 200000
 
 /* As the specification draws it, all bytes different. */
@@ -41,32 +39,6 @@ static const struct vsockdev_hdr golden_hdr = {
 	.buf_alloc = 0x84838281,
 	.fwd_cnt = 0x94939291,
 };
-
-/* A header that is right for GUEST_CID, with that payload length. */
-static struct vsockdev_hdr right_hdr(uint32_t len)
-{
-	return (struct vsockdev_hdr){
-		.src_cid = HOST_CID,
-		.dst_cid = GUEST_CID,
-		.src_port = 1024,
-		.dst_port = 5000,
-		.len = len,
-		.type = 1,
-		.op = 5,
-		.flags = 7,
-		.buf_alloc = 65536,
-		.fwd_cnt = 99,
-	};
-}
-
-static bool same_hdr(const struct vsockdev_hdr *a, const struct vsockdev_hdr *b)
-{
-	return a->src_cid == b->src_cid && a->dst_cid == b->dst_cid &&
-	       a->src_port == b->src_port && a->dst_port == b->dst_port &&
-	       a->len == b->len && a->type == b->type && a->op == b->op &&
-	       a->flags == b->flags && a->buf_alloc == b->buf_alloc &&
-	       a->fwd_cnt == b->fwd_cnt;
-}
 
 TEST(header_is_44_bytes)
 {
@@ -98,7 +70,7 @@ TEST(encode_writes_only_the_header_and_needs_no_alignment)
 
 TEST(decode_reads_each_field)
 {
-	struct vsockdev_hdr right = right_hdr(0x00414243), hdr;
+	struct vsockdev_hdr right = wire_model_hdr(0x00414243), hdr;
 	static uint8_t frame[HDR_LEN + 0x00414243];
 
 	right.src_cid = 0x04030201;
@@ -111,7 +83,7 @@ TEST(decode_reads_each_field)
 	ASSERT_EQ(VSOCKDEV_WIRE_OK,
 		  vsockdev_wire_decode(&hdr, frame, sizeof(frame),
 				       sizeof(frame), GUEST_CID));
-	EXPECT_TRUE(same_hdr(&right, &hdr));
+	EXPECT_TRUE(wire_model_same(&right, &hdr));
 }
 
 FIXTURE(decode) {};
@@ -125,37 +97,15 @@ FIXTURE_VARIANT(decode) {
 	enum vsockdev_wire_status expected;
 };
 
-#define DECODE(name, size_, used_, len_, src, dst, status)       \
+#define WIRE_CASE(name, size_, used_, len_, src, dst, status)    \
 	FIXTURE_VARIANT_ADD(decode, name)                        \
 	{                                                        \
 		.size = (size_), .used = (used_), .len = (len_), \
 		.src_cid = (src), .dst_cid = (dst),              \
 		.expected = VSOCKDEV_WIRE_##status,              \
-	}
+	};
 
-DECODE(control, 4096, 44, 0, 2, 3, OK);
-DECODE(payload, 4096, 144, 100, 2, 3, OK);
-DECODE(payload_fills_the_buffer, 4096, 4096, 4052, 2, 3, OK);
-DECODE(more_used_than_payload, 4096, 4096, 1, 2, 3, OK);
-DECODE(buffer_of_one_header, 44, 44, 0, 2, 3, OK);
-DECODE(nothing_used, 4096, 0, 0, 2, 3, SHORT);
-DECODE(one_byte_used, 4096, 1, 0, 2, 3, SHORT);
-DECODE(header_less_one, 4096, 43, 0, 2, 3, SHORT);
-DECODE(short_and_over, 40, 43, 0, 2, 3, SHORT);
-DECODE(one_past_the_buffer, 4096, 4097, 0, 2, 3, OVERRUN);
-DECODE(all_ones_used, 4096, UINT32_MAX, 0, 2, 3, OVERRUN);
-DECODE(all_ones_used_and_len, 4096, UINT32_MAX, UINT32_MAX, 2, 3, OVERRUN);
-DECODE(len_one_too_long, 4096, 144, 101, 2, 3, LENGTH);
-DECODE(len_counts_the_header, 4096, 144, 144, 2, 3, LENGTH);
-DECODE(len_without_payload, 4096, 44, 1, 2, 3, LENGTH);
-DECODE(len_to_the_buffers_end, 4096, 144, 4052, 2, 3, LENGTH);
-DECODE(len_all_ones, 4096, 144, UINT32_MAX, 2, 3, LENGTH);
-DECODE(len_that_wraps, 4096, 144, UINT32_MAX - 43, 2, 3, LENGTH);
-DECODE(other_guest, 4096, 44, 0, 2, 4, CID);
-DECODE(dst_zero, 4096, 44, 0, 2, 0, CID);
-DECODE(dst_upper_half, 4096, 44, 0, 2, 0x100000003, CID);
-DECODE(src_upper_half, 4096, 44, 0, 0x100000002, 3, CID);
-DECODE(src_top_bit, 4096, 44, 0, 0x8000000000000002, 3, CID);
+#include "wire_cases.h"
 
 FIXTURE_SETUP(decode)
 {
@@ -167,7 +117,7 @@ FIXTURE_TEARDOWN(decode)
 
 TEST_F(decode, judges_the_frame)
 {
-	struct vsockdev_hdr hdr = right_hdr(variant->len);
+	struct vsockdev_hdr hdr = wire_model_hdr(variant->len);
 	uint8_t frame[4096] = {};
 
 	hdr.src_cid = variant->src_cid;
@@ -205,65 +155,17 @@ TEST(decode_reads_nothing_past_what_was_used)
 	}
 }
 
-/* The rules again, told in another way: with no arithmetic that can wrap. */
-static enum vsockdev_wire_status judge(const struct vsockdev_hdr *hdr,
-				       uint64_t size, uint64_t used,
-				       uint64_t cid)
-{
-	if (used < HDR_LEN)
-		return VSOCKDEV_WIRE_SHORT;
-	if (used > size)
-		return VSOCKDEV_WIRE_OVERRUN;
-	if ((uint64_t)hdr->len + HDR_LEN > used)
-		return VSOCKDEV_WIRE_LENGTH;
-	if (hdr->dst_cid != cid || hdr->src_cid > UINT32_MAX)
-		return VSOCKDEV_WIRE_CID;
-	return VSOCKDEV_WIRE_OK;
-}
-
-static struct vsockdev_hdr random_hdr(uint64_t *state)
-{
-	struct vsockdev_hdr hdr = right_hdr(0);
-
-	if (random_below(state, 4) == 0)
-		hdr.src_cid = random_u64(state);
-	if (random_below(state, 4) == 0)
-		hdr.dst_cid = random_u64(state) >> random_below(state, 64);
-	hdr.len = random_u32(state);
-	hdr.src_port = random_u32(state);
-	hdr.dst_port = random_u32(state);
-	hdr.type = random_u32(state);
-	hdr.op = random_u32(state);
-	hdr.flags = random_u32(state);
-	hdr.buf_alloc = random_u32(state);
-	hdr.fwd_cnt = random_u32(state);
-	return hdr;
-}
-
 TEST(decode_agrees_with_the_rules_on_random_frames)
 {
 	unsigned int seen[VSOCKDEV_WIRE_CID + 1] = {};
 	uint64_t state = 1;
-	uint8_t frame[HDR_LEN];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		struct vsockdev_hdr in = random_hdr(&state), out;
-		uint32_t size = random_below(&state, 70000);
-		uint32_t used = random_below(&state, 2) ? size :
-							  random_u32(&state);
-		enum vsockdev_wire_status expected, status;
+		int status = wire_model_step(&state);
 
-		memset(&out, 0xa5, sizeof(out));
-		vsockdev_wire_encode(frame, &in);
-		expected = judge(&in, size, used, GUEST_CID);
-		status = vsockdev_wire_decode(&out, frame, size, used,
-					      GUEST_CID);
-		ASSERT_EQ(expected, status) {
-			TH_LOG("round %d: len %u size %u used %u", i, in.len,
-			       size, used);
+		ASSERT_LE(0, status) {
+			TH_LOG("round %d", i);
 		}
-		if (status == VSOCKDEV_WIRE_OK)
-			ASSERT_TRUE(same_hdr(&in, &out));
 		seen[status]++;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(seen); i++)
