@@ -29,6 +29,7 @@ void fake_device_init(struct fake_device *fake)
 	spin_lock_init(&fake->lock);
 	init_completion(&fake->released);
 	init_waitqueue_head(&fake->wait);
+	fake->missing = VSOCKDEV_FAKE_QUEUES;
 	fake_transport_init(fake);
 }
 

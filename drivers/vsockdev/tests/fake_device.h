@@ -37,6 +37,7 @@ struct fake_queue {
  * @released: its last reference is gone
  * @features: feature bits that are offered
  * @queue_size: entries of each queue
+ * @missing: a queue that cannot be had, or %VSOCKDEV_FAKE_QUEUES for none
  * @lock: guards everything below but @wait. Is taken in process context
  *	only, nothing is called under it that sleeps or calls the driver
  * @cid: guest's context id
@@ -59,6 +60,7 @@ struct fake_device {
 	struct completion released;
 	u64 features;
 	u32 queue_size;
+	u32 missing;
 
 	/* Guards all fields from here to queues */
 	spinlock_t lock;

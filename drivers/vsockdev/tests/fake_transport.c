@@ -4,7 +4,8 @@
  *
  * DOC: What a transport such as virtio-pci does for a driver is done here.
  * Interrupts are real ones, raised by irq_work: the driver's callbacks run
- * where those of hardware do.
+ * where those of hardware do. On machines where irq_work has to wait for the
+ * next tick, they run with interrupts disabled instead.
  *
  * As a host would, the device forgets its rings when it is reset.
  */
@@ -22,11 +23,8 @@ static struct fake_device *to_fake(struct virtio_device *vdev)
 	return container_of(vdev, struct fake_device, vdev);
 }
 
-/* In hard interrupt context */
-static void raise_causes(struct irq_work *work)
+static void raise_causes(struct fake_device *fake)
 {
-	struct fake_device *fake = container_of(work, struct fake_device,
-						interrupt);
 	unsigned long causes = xchg(&fake->causes, 0);
 	struct virtqueue *vq;
 	int i;
@@ -40,20 +38,27 @@ static void raise_causes(struct irq_work *work)
 		virtio_config_changed(&fake->vdev);
 }
 
+/* In hard interrupt context */
+static void interrupt(struct irq_work *work)
+{
+	raise_causes(container_of(work, struct fake_device, interrupt));
+}
+
 /**
  * fake_transport_interrupt() - raise an interrupt
  * @fake: the device
  * @cause: index of a queue, or %FAKE_CAUSE_CONFIG
  *
  * Context: under the lock, so that whoever takes things away there is rid of
- * it.
+ * it. fake_transport_wait() follows.
  */
 void fake_transport_interrupt(struct fake_device *fake, u32 cause)
 {
 	lockdep_assert_held(&fake->lock);
 
 	set_bit(cause, &fake->causes);
-	irq_work_queue(&fake->interrupt);
+	if (arch_irq_work_has_interrupt())
+		irq_work_queue(&fake->interrupt);
 }
 
 /**
@@ -64,7 +69,15 @@ void fake_transport_interrupt(struct fake_device *fake, u32 cause)
  */
 void fake_transport_wait(struct fake_device *fake)
 {
-	irq_work_sync(&fake->interrupt);
+	unsigned long flags;
+
+	if (arch_irq_work_has_interrupt()) {
+		irq_work_sync(&fake->interrupt);
+		return;
+	}
+	local_irq_save(flags);
+	raise_causes(fake);
+	local_irq_restore(flags);
 }
 
 static void config_get(struct virtio_device *vdev, unsigned int offset,
@@ -204,7 +217,8 @@ static int find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 		vqs[i] = NULL;
 		if (!info[i].name)
 			continue;
-		ret = add_queue(fake, i, &info[i]);
+		ret = i == fake->missing ? -ENOENT :
+					   add_queue(fake, i, &info[i]);
 		if (ret) {
 			del_vqs(vdev);
 			return ret;
@@ -253,5 +267,5 @@ const struct virtio_config_ops fake_transport_ops = {
  */
 void fake_transport_init(struct fake_device *fake)
 {
-	init_irq_work(&fake->interrupt, raise_causes);
+	init_irq_work(&fake->interrupt, interrupt);
 }
