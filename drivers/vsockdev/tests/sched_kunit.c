@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev tests - what is sent next
+ *
+ * DOC: The connections have no socket: what they have to send is staged here.
+ */
+#include <linux/jiffies.h>
+
+#include "scene.h"
+#include "workers.h"
+
+#define QUANTUM		65536	/* bytes that each may send in its turn */
+#define REPLIES		VSOCKDEV_REPLIES
+
+static void no_pump(struct work_struct *work)
+{
+}
+
+/* An ESTABLISHED connection that may send @window bytes */
+static struct vsockdev_conn *open_conn(struct scene *scene, u32 port,
+				       u32 window)
+{
+	struct vsockdev_addr addr = { port, SCENE_HOST_CID, 1024 };
+	struct vsockdev_conn *conn;
+
+	conn = vsockdev_conn_alloc(scene->vd, &addr, VSOCKDEV_TYPE_STREAM,
+				   GFP_KERNEL, no_pump);
+	KUNIT_ASSERT_NOT_NULL(scene->test, conn);
+	spin_lock(&scene->vd->lock);
+	vsockdev_conn_publish(conn, VSOCKDEV_CONN_CONNECTING, 65536);
+	vsockdev_credit_peer_update(&conn->credit, window, 0);
+	vsockdev_conn_open(conn);
+	spin_unlock(&scene->vd->lock);
+	return conn;
+}
+
+static struct vsockdev_frame *make_frame(struct scene *scene, u32 len)
+{
+	struct vsockdev_frame *frame = vsockdev_frame_alloc(len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(scene->test, frame);
+	KUNIT_ASSERT_GE(scene->test, frame->room, len);
+	frame->len = len;
+	return frame;
+}
+
+static void stage(struct scene *scene, struct vsockdev_conn *conn, u32 len)
+{
+	struct vsockdev_frame *frame = make_frame(scene, len);
+
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_stage(conn, frame);
+	vsockdev_sched_unlock(scene->vd);
+}
+
+static void control(struct scene *scene, struct vsockdev_conn *conn,
+		    u32 packets)
+{
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_control(conn, packets);
+	vsockdev_sched_unlock(scene->vd);
+}
+
+/* Fills the TX queue with data of a connection of its own. Returns how many */
+static u32 clog(struct scene *scene, u32 port)
+{
+	struct vsockdev_conn *conn = open_conn(scene, port, U32_MAX);
+	u32 i;
+
+	for (i = 0; i < SCENE_QUEUE; i++)
+		stage(scene, conn, 1);
+	KUNIT_ASSERT_FALSE(scene->test,
+			   vsockdev_ring_tx_data_room(&scene->vd->ring));
+	return SCENE_QUEUE - conn->tx_frame_count;
+}
+
+#define FLOWS	4
+
+/**
+ * struct flow - a connection that always has something to send
+ * @conn: the connection
+ * @min: bytes of its smallest frame
+ * @max: and of its largest
+ * @sent: bytes that the host has seen
+ */
+struct flow {
+	struct vsockdev_conn *conn;
+	u32 min;
+	u32 max;
+	u64 sent;
+};
+
+/* More than it may send in its turn, so that it never leaves the round */
+static void refill(struct scene *scene, struct flow *flow, u64 *state)
+{
+	while (flow->conn->tx_staged < 2 * QUANTUM)
+		stage(scene, flow->conn, flow->min +
+		      random_below(state, flow->max - flow->min + 1));
+}
+
+static void check_fair(struct scene *scene, const struct flow *flows)
+{
+	u64 least = U64_MAX, most = 0;
+	int i;
+
+	for (i = 0; i < FLOWS; i++) {
+		least = min(least, flows[i].sent);
+		most = max(most, flows[i].sent);
+	}
+	/* Two are at most a turn, and the rest of one, apart */
+	KUNIT_ASSERT_LE(scene->test, most - least, 3 * QUANTUM);
+}
+
+struct fair_case {
+	const char *name;
+	u32 sizes[FLOWS][2];
+};
+
+static const struct fair_case fair_cases[] = {
+	{ "all_alike", { {4096, 4096}, {4096, 4096}, {4096, 4096},
+			 {4096, 4096} } },
+	{ "large_and_small", { {60000, 60000}, {4000, 4000}, {1000, 1000},
+			       {60000, 60000} } },
+	{ "random", { {1, 60000}, {1, 60000}, {1, 60000}, {1, 60000} } },
+	{ "mixed", { {1000, 60000}, {3000, 5000}, {20000, 30000},
+		     {60000, 60000} } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(fair, fair_cases, name);
+
+/* Bytes are shared alike, whatever the frames are like */
+static void sched_is_fair(struct kunit *test)
+{
+	u32 i, n, rounds = clamp(kunit_steps / 100, 2000U, 10000U);
+	const struct fair_case *param = test->param_value;
+	struct scene *scene = test->priv;
+	u64 state = kunit_random(test);
+	struct flow flows[FLOWS] = {};
+	struct vsockdev_hdr hdr;
+
+	for (n = 0; n < FLOWS; n++) {
+		flows[n].conn = open_conn(scene, n, U32_MAX);
+		flows[n].min = param->sizes[n][0];
+		flows[n].max = param->sizes[n][1];
+	}
+	for (i = 0; i < rounds; i++) {
+		for (n = 0; n < FLOWS; n++)
+			refill(scene, &flows[n], &state);
+		KUNIT_ASSERT_TRUE(test, scene_take(scene, &hdr));
+		KUNIT_ASSERT_LT(test, hdr.src_port, FLOWS);
+		flows[hdr.src_port].sent += hdr.len;
+		/* Whoever begins, while the queue is empty, has an advantage */
+		if (i >= 2 * SCENE_QUEUE)
+			check_fair(scene, flows);
+		if (i == 2 * SCENE_QUEUE - 1)
+			for (n = 0; n < FLOWS; n++)
+				flows[n].sent = 0;
+	}
+	for (n = 0; n < FLOWS; n++)
+		KUNIT_EXPECT_GT(test, flows[n].sent, 0);
+}
+
+/* Replies before control packets before data, and no need to wait for data */
+static void sched_order(struct kunit *test)
+{
+	struct vsockdev_addr unknown = { 77, SCENE_HOST_CID, 7 };
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn;
+	struct vsockdev_hdr hdr;
+	u32 clogged = clog(scene, 1), i;
+
+	conn = open_conn(scene, 2, 65536);
+	stage(scene, conn, 10);
+	/* These may use what is kept back for them */
+	control(scene, conn, VSOCKDEV_SEND_RESPONSE_PACKET);
+	KUNIT_EXPECT_EQ(test, conn->control, 0);
+	for (i = clogged + 1; i < SCENE_QUEUE; i++)
+		control(scene, conn, VSOCKDEV_SEND_CREDIT_UPDATE);
+	KUNIT_EXPECT_FALSE(test, vsockdev_ring_tx_room(&scene->vd->ring));
+	control(scene, conn, VSOCKDEV_SEND_SHUTDOWN_PACKET);
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_reply(scene->vd, &unknown, VSOCKDEV_TYPE_STREAM);
+	vsockdev_sched_unlock(scene->vd);
+
+	for (i = 0; i < clogged; i++)
+		scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RESPONSE, &hdr);
+	for (i = clogged + 1; i < SCENE_QUEUE; i++)
+		scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_UPDATE, &hdr);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RST, &hdr);
+	KUNIT_EXPECT_EQ(test, hdr.src_port, 77);
+	KUNIT_EXPECT_EQ(test, hdr.dst_port, 7);
+	scene_expect(scene, VIRTIO_VSOCK_OP_SHUTDOWN, &hdr);
+	KUNIT_EXPECT_EQ(test, hdr.src_port, 2);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+}
+
+/* All at once: in an order that the host understands, with newest credit */
+static void sched_control_order(struct kunit *test)
+{
+	static const u16 ops[] = {
+		VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE,
+		VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_OP_CREDIT_REQUEST,
+	};
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 2, 65536);
+	struct vsockdev_hdr hdr;
+	u32 i;
+
+	spin_lock(&scene->vd->lock);
+	conn->shut_sent = VSOCKDEV_SHUTDOWN_SEND;
+	vsockdev_sched_control(conn, VSOCKDEV_SEND_REQUEST_PACKET |
+			       VSOCKDEV_SEND_RESPONSE_PACKET |
+			       VSOCKDEV_SEND_SHUTDOWN_PACKET |
+			       VSOCKDEV_SEND_CREDIT_REQUEST |
+			       VSOCKDEV_SEND_CREDIT_UPDATE);
+	vsockdev_credit_rx(&conn->credit, 5000);
+	vsockdev_credit_forwarded(&conn->credit, 4999);
+	vsockdev_sched_unlock(scene->vd);
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		scene_expect(scene, ops[i], &hdr);
+		KUNIT_EXPECT_EQ(test, hdr.fwd_cnt, 4999);
+		KUNIT_EXPECT_EQ(test, hdr.buf_alloc, 65536);
+		KUNIT_EXPECT_EQ(test, hdr.flags, ops[i] ==
+				VIRTIO_VSOCK_OP_SHUTDOWN ?
+				VIRTIO_VSOCK_SHUTDOWN_SEND : 0);
+	}
+	/* Each of them told of the credit: no update is left to be sent */
+	scene_expect_quiet(scene);
+}
+
+/* A host that provokes replies and does not take them stops itself */
+static void sched_replies_are_bounded(struct kunit *test)
+{
+	u32 fits = SCENE_QUEUE + REPLIES, i, left;
+	struct scene_peer peer = { .type = VSOCKDEV_TYPE_STREAM };
+	struct scene *scene = test->priv;
+	struct vsockdev_hdr hdr;
+	bool driven;
+
+	for (i = 0; i < fits + 20; i++) {
+		peer.local_port = i;
+		scene_control(scene, &peer, VIRTIO_VSOCK_OP_RESPONSE);
+	}
+	left = SCENE_QUEUE - fake_device_posted(&scene->fake, VSOCKDEV_VQ_RX,
+						&driven);
+	KUNIT_EXPECT_EQ(test, left, 20);
+	KUNIT_EXPECT_FALSE(test, vsockdev_sched_reply_room(scene->vd));
+	for (i = 0; i < fits + 20; i++) {
+		scene_expect(scene, VIRTIO_VSOCK_OP_RST, &hdr);
+		KUNIT_EXPECT_EQ(test, hdr.src_port, i);
+	}
+	KUNIT_EXPECT_EQ(test, fake_device_posted(&scene->fake, VSOCKDEV_VQ_RX,
+						 &driven), SCENE_QUEUE);
+	scene_expect_quiet(scene);
+}
+
+static void peer_says(struct scene *scene, struct vsockdev_conn *conn,
+		      u32 window)
+{
+	struct scene_peer peer = {
+		.local_port = conn->addr.local_port,
+		.remote_port = conn->addr.remote_port,
+		.type = conn->type,
+		.buf_alloc = window,
+	};
+
+	scene_control(scene, &peer, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+}
+
+/* Room that was promised is taken back, while the frame still waits */
+static void sched_window_shrinks(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	u32 clogged = clog(scene, 1);
+	struct vsockdev_frame *head;
+	struct vsockdev_conn *conn;
+	struct vsockdev_hdr hdr;
+	bool split;
+
+	conn = open_conn(scene, 2, 65536);
+	stage(scene, conn, 1000);
+	peer_says(scene, conn, 10);
+	while (clogged--)
+		scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	while (scene_take(scene, &hdr))
+		KUNIT_EXPECT_EQ(test, hdr.src_port, 1);
+	KUNIT_EXPECT_TRUE(test, conn->tx_split);
+	KUNIT_EXPECT_EQ(test, conn->tx_frame_count, 1);
+
+	head = vsockdev_frame_alloc(10, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, head);
+	spin_lock(&scene->vd->lock);
+	split = vsockdev_sched_split(conn, head);
+	vsockdev_sched_unlock(scene->vd);
+	KUNIT_ASSERT_TRUE(test, split);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	KUNIT_EXPECT_EQ(test, hdr.len, 10);
+	/* The rest waits, and asks */
+	scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_REQUEST, &hdr);
+	scene_expect_quiet(scene);
+	peer_says(scene, conn, 1000);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	KUNIT_EXPECT_EQ(test, hdr.len, 990);
+	KUNIT_EXPECT_EQ(test, conn->credit.tx_cnt, 1000);
+	KUNIT_EXPECT_EQ(test, conn->bytes_sent, 1000);
+	scene_expect_quiet(scene);
+}
+
+/* At once, and then ever more rarely, but at least once a second */
+static void sched_asks_for_credit(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 2, 0);
+	unsigned long delay = msecs_to_jiffies(8);
+	struct vsockdev_hdr hdr;
+	int i;
+
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_block(conn);
+	vsockdev_sched_block(conn);
+	vsockdev_sched_unlock(scene->vd);
+	for (i = 0; i < 12; i++) {
+		scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_REQUEST, &hdr);
+		scene_expect_quiet(scene);
+		KUNIT_EXPECT_EQ(test, conn->ask_delay, delay);
+		KUNIT_EXPECT_TRUE(test, delayed_work_pending
+				  (&scene->vd->sched.ask_work));
+		delay = min_t(unsigned long, 2 * delay, HZ);
+		spin_lock(&scene->vd->lock);
+		conn->ask_at = jiffies;
+		spin_unlock(&scene->vd->lock);
+		flush_delayed_work(&scene->vd->sched.ask_work);
+	}
+	scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_REQUEST, &hdr);
+	peer_says(scene, conn, 1);
+	KUNIT_EXPECT_TRUE(test, list_empty(&conn->blocked_node));
+	scene_expect_quiet(scene);
+}
+
+/* The completion comes with the last frame, or when the rest is dropped */
+static void sched_owned_frames(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 2, 65536);
+	struct vsockdev_frame *frame;
+	struct vsockdev_event event;
+	struct vsockdev_hdr hdr;
+	int i;
+
+	conn->vmo_active = true;
+	for (i = 0; i < 3; i++) {
+		frame = make_frame(scene, 100);
+		spin_lock(&scene->vd->lock);
+		vsockdev_sched_own(conn, frame);
+		vsockdev_sched_stage(conn, frame);
+		vsockdev_sched_unlock(scene->vd);
+	}
+	KUNIT_EXPECT_EQ(test, refcount_read(&conn->refs), 4);
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_FALSE(test, scene_event(scene, &event));
+		scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	}
+	scene_expect_event(scene, VSOCKDEV_EVENT_SEND_VMO_COMPLETE, &event);
+	KUNIT_EXPECT_EQ(test, event.vmo.status, 0);
+	KUNIT_EXPECT_EQ(test, event.vmo.bytes, 300);
+	KUNIT_EXPECT_EQ(test, refcount_read(&conn->refs), 1);
+	scene_expect_quiet(scene);
+}
+
+static void sched_drop_data(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_frame *frame;
+	struct vsockdev_conn *conn;
+	struct vsockdev_event event;
+	struct vsockdev_hdr hdr;
+	u32 references;
+
+	clog(scene, 1);
+	conn = open_conn(scene, 2, 65536);
+	conn->vmo_active = true;
+	conn->vmo_left = 5;
+	stage(scene, conn, 100);
+	frame = make_frame(scene, 100);
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_own(conn, frame);
+	vsockdev_sched_stage(conn, frame);
+	vsockdev_conn_stop_tx(conn);
+	references = refcount_read(&conn->refs);
+	vsockdev_sched_unlock(scene->vd);
+	KUNIT_EXPECT_EQ(test, references, 1);
+	KUNIT_EXPECT_EQ(test, conn->tx_staged, 0);
+	KUNIT_EXPECT_EQ(test, conn->tx_frame_count, 0);
+	scene_expect_event(scene, VSOCKDEV_EVENT_SEND_VMO_COMPLETE, &event);
+	KUNIT_EXPECT_EQ(test, event.vmo.status, EPIPE);
+	while (scene_take(scene, &hdr))
+		KUNIT_EXPECT_EQ(test, hdr.src_port, 1);
+}
+
+static struct kunit_case sched_tests[] = {
+	KUNIT_CASE_PARAM(sched_is_fair, fair_gen_params),
+	KUNIT_CASE(sched_order),
+	KUNIT_CASE(sched_control_order),
+	KUNIT_CASE(sched_replies_are_bounded),
+	KUNIT_CASE(sched_window_shrinks),
+	KUNIT_CASE(sched_asks_for_credit),
+	KUNIT_CASE(sched_owned_frames),
+	KUNIT_CASE(sched_drop_data),
+	{}
+};
+
+static struct kunit_suite sched_suite = {
+	.name = "vsockdev_sched",
+	.init = scene_init,
+	.exit = scene_exit,
+	.test_cases = sched_tests,
+};
+
+kunit_test_suite(sched_suite);
