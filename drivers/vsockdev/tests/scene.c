@@ -36,6 +36,7 @@ void scene_plug(struct scene *scene, u64 features, u32 queue_size)
 	struct kunit *test = scene->test;
 	struct device_driver *driver;
 
+	scene->cid = SCENE_CID;
 	KUNIT_ASSERT_EQ(test, fake_device_add(&scene->fake, scene->root,
 					      features, SCENE_CID, queue_size),
 			0);
@@ -65,6 +66,9 @@ int scene_start(struct scene *scene, u32 backlog, u32 max_conns, u32 buf_alloc)
 			.backlog = backlog,
 			.max_conns = max_conns,
 			.buf_alloc = buf_alloc,
+			/* No test waits for time to pass */
+			.connect_timeout_ms = VSOCKDEV_TIMEOUT_MAX_MS,
+			.close_timeout_ms = VSOCKDEV_TIMEOUT_MAX_MS,
 		},
 	};
 
@@ -234,7 +238,7 @@ void scene_header(const struct scene_peer *peer, u16 op, u32 len,
 }
 
 /**
- * scene_put() - put any packet into the RX queue
+ * scene_put() - put any packet for the guest into the RX queue
  * @scene: the scene
  * @hdr: its header, right or not
  * @payload: what follows it
@@ -273,6 +277,7 @@ void scene_send(struct scene *scene, const struct scene_peer *peer, u16 op,
 	struct vsockdev_hdr hdr;
 
 	scene_header(peer, op, len, &hdr);
+	hdr.dst_cid = scene->cid;
 	hdr.flags = flags;
 	KUNIT_ASSERT_EQ(scene->test, scene_put(scene, &hdr, payload, len,
 					       VSOCKDEV_HDR_LEN + len), 0);

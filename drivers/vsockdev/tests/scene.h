@@ -27,7 +27,8 @@ struct socket;
  * @root: parent of the device
  * @fake: the device, as the host sees it
  * @vd: as the driver sees it; a reference, so that it stays when it is gone
- * @file: the owner, if it has started
+ * @file: the owner
+ * @cid: context id of the guest
  * @conns: struct scene_conn, for those who wait for all to be quiet
  * @frame: a packet
  * @users: of the module, before the test
@@ -39,6 +40,7 @@ struct scene {
 	struct fake_device fake;
 	struct vsockdev *vd;
 	struct file *file;
+	u32 cid;
 	struct list_head conns;
 	u8 *frame;
 	int users;

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vsockdev tests - bytes between a program and the host
+ *
+ * DOC: Both write at random, in both directions at once, while windows fill
+ * up, open, and shrink. What goes in must come out, in order, and nothing else;
+ * and it must go on as long as there is credit.
+ */
+#include <linux/net.h>
+#include <linux/vmalloc.h>
+#include <net/sock.h>
+
+#include "scene.h"
+
+#define WINDOW		262144	/* ours, the default */
+#define WRITE_MAX	40000
+
+/**
+ * struct flow - what went over a connection so far
+ * @sc: the connection
+ * @state: of random numbers
+ * @buf: for anybody
+ * @written: bytes that the program wrote
+ * @taken: of those, what the host has
+ * @window: the host's, as it was told
+ * @sent: bytes that the host sent
+ * @read: of those, what the program has
+ * @known: of those, what the host knows to have been forwarded
+ * @asked: a CREDIT_REQUEST was not answered
+ * @asks: how many there were
+ * @shut: directions that the driver has shut
+ */
+struct flow {
+	struct scene_conn *sc;
+	u64 state;
+	u8 *buf;
+	u32 written;
+	u32 taken;
+	u32 window;
+	u32 sent;
+	u32 read;
+	u32 known;
+	bool asked;
+	u32 asks;
+	u32 shut;
+};
+
+static u8 pattern(u32 at)
+{
+	return at ^ at >> 8 ^ (at >> 16) * 7;
+}
+
+static void fill(struct flow *flow, u32 at, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < len; i++)
+		flow->buf[i] = pattern(at + i);
+}
+
+static void check(struct flow *flow, const u8 *bytes, u32 at, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < len; i++)
+		if (bytes[i] != pattern(at + i))
+			KUNIT_FAIL_AND_ABORT(flow->sc->scene->test,
+					     "byte %u is wrong", at + i);
+}
+
+/* Returns false if the socket is full */
+static bool user_writes(struct flow *flow, u32 len)
+{
+	int ret;
+
+	fill(flow, flow->written, len);
+	ret = scene_write(flow->sc, flow->buf, len);
+	if (ret == -EAGAIN)
+		return false;
+	KUNIT_ASSERT_GT(flow->sc->scene->test, ret, 0);
+	flow->written += ret;
+	return true;
+}
+
+/* Returns false if there was nothing */
+static bool user_reads(struct flow *flow, u32 len)
+{
+	struct kunit *test = flow->sc->scene->test;
+	int ret = scene_read(flow->sc, flow->buf, len);
+
+	if (ret == -EAGAIN)
+		return false;
+	KUNIT_ASSERT_GT(test, ret, 0);
+	KUNIT_ASSERT_LE(test, (u32)ret, flow->sent - flow->read);
+	check(flow, flow->buf, flow->read, ret);
+	flow->read += ret;
+	return true;
+}
+
+static void host_takes_data(struct flow *flow, const struct vsockdev_hdr *hdr)
+{
+	struct scene *scene = flow->sc->scene;
+	u32 unread = flow->taken - flow->sc->peer.fwd_cnt;
+
+	KUNIT_ASSERT_GT(scene->test, hdr->len, 0);
+	KUNIT_ASSERT_LE(scene->test, unread + hdr->len, WINDOW);
+	KUNIT_ASSERT_LE(scene->test, flow->taken + hdr->len, flow->written);
+	check(flow, scene->frame + VSOCKDEV_HDR_LEN, flow->taken, hdr->len);
+	flow->taken += hdr->len;
+}
+
+/* Returns false if there was no packet */
+static bool host_takes(struct flow *flow)
+{
+	struct scene *scene = flow->sc->scene;
+	struct vsockdev_hdr hdr;
+
+	if (!scene_take(scene, &hdr))
+		return false;
+	KUNIT_ASSERT_EQ(scene->test, hdr.buf_alloc, WINDOW);
+	/* fwd_cnt never goes back, and never ahead of what the program has */
+	KUNIT_ASSERT_LE(scene->test, hdr.fwd_cnt - flow->known,
+			flow->sent - flow->known);
+	flow->known = hdr.fwd_cnt;
+	switch (hdr.op) {
+	case VIRTIO_VSOCK_OP_RW:
+		host_takes_data(flow, &hdr);
+		break;
+	case VIRTIO_VSOCK_OP_CREDIT_REQUEST:
+		flow->asked = true;
+		flow->asks++;
+		break;
+	case VIRTIO_VSOCK_OP_SHUTDOWN:
+		flow->shut = hdr.flags;
+		break;
+	default:
+		KUNIT_ASSERT_EQ(scene->test, hdr.op,
+				VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	}
+	return true;
+}
+
+static void host_tells(struct flow *flow, u32 window, u32 forwarded)
+{
+	flow->sc->peer.buf_alloc = window;
+	flow->sc->peer.fwd_cnt += forwarded;
+	flow->asked = false;
+	scene_control(flow->sc->scene, &flow->sc->peer,
+		      VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+}
+
+static void host_changes_window(struct flow *flow)
+{
+	static const u32 windows[] = { 0, 1, 100, 4096, 65536, WINDOW };
+	u32 unread = flow->taken - flow->sc->peer.fwd_cnt;
+	u32 which = random_below(&flow->state, ARRAY_SIZE(windows));
+
+	host_tells(flow, windows[which],
+		   random_below(&flow->state, unread + 1));
+}
+
+static void host_sends(struct flow *flow, u32 len)
+{
+	u32 room = WINDOW - (flow->sent - flow->known);
+
+	len = min3(len, room, VSOCKDEV_RX_SIZE - (u32)VSOCKDEV_HDR_LEN);
+	fill(flow, flow->sent, len);
+	scene_send(flow->sc->scene, &flow->sc->peer, VIRTIO_VSOCK_OP_RW, 0,
+		   flow->buf, len);
+	flow->sent += len;
+}
+
+static struct flow *flow_init(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct flow *flow;
+
+	flow = kunit_kzalloc(test, sizeof(*flow), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, flow);
+	flow->buf = kunit_kzalloc(test, 65536, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, flow->buf);
+	flow->state = kunit_random(test);
+	flow->sc = scene_accept(scene, 1, VSOCKDEV_TYPE_STREAM);
+	return flow;
+}
+
+/* Sizes of all magnitudes */
+static u32 some(struct flow *flow, u32 max)
+{
+	return 1 + random_below(&flow->state,
+				1 + (max >> random_below(&flow->state, 12)));
+}
+
+static void flow_step(struct flow *flow)
+{
+	switch (random_below(&flow->state, 8)) {
+	case 0:
+	case 1:
+		user_writes(flow, some(flow, WRITE_MAX));
+		break;
+	case 2:
+		user_reads(flow, some(flow, 65535));
+		break;
+	case 3:
+	case 4:
+		host_takes(flow);
+		break;
+	case 5:
+		host_sends(flow, some(flow, WRITE_MAX));
+		break;
+	case 6:
+		host_changes_window(flow);
+		break;
+	default:
+		if (flow->asked)
+			host_changes_window(flow);
+	}
+}
+
+/* With credit at hand all must come, and without waiting for time to pass */
+static void flow_drain(struct flow *flow)
+{
+	struct kunit *test = flow->sc->scene->test;
+
+	while (flow->taken != flow->written) {
+		u32 taken = flow->taken;
+
+		while (host_takes(flow))
+			;
+		host_tells(flow, WINDOW, flow->taken - flow->sc->peer.fwd_cnt);
+		if (!host_takes(flow) && flow->taken == taken)
+			KUNIT_FAIL_AND_ABORT(test, "it stalls at %u of %u",
+					     flow->taken, flow->written);
+	}
+	while (flow->read != flow->sent)
+		if (!user_reads(flow, 65536))
+			KUNIT_FAIL_AND_ABORT(test, "it stalls at %u of %u",
+					     flow->read, flow->sent);
+	while (host_takes(flow))
+		;
+}
+
+/* Each shuts its direction; nothing is lost, and the end is a clean one */
+static void flow_end(struct flow *flow)
+{
+	struct scene *scene = flow->sc->scene;
+	struct vsockdev_event event;
+
+	kernel_sock_shutdown(flow->sc->user, SHUT_WR);
+	scene_settle(scene);
+	flow_drain(flow);
+	KUNIT_EXPECT_EQ(scene->test, flow->shut, VIRTIO_VSOCK_SHUTDOWN_SEND);
+	KUNIT_EXPECT_EQ(scene->test, scene_read(flow->sc, flow->buf, 1),
+			-EAGAIN);
+	scene_send(scene, &flow->sc->peer, VIRTIO_VSOCK_OP_SHUTDOWN,
+		   VIRTIO_VSOCK_SHUTDOWN_SEND, NULL, 0);
+	KUNIT_EXPECT_EQ(scene->test, scene_read(flow->sc, flow->buf, 1), 0);
+	while (host_takes(flow))
+		;
+	KUNIT_EXPECT_EQ(scene->test, flow->shut, VIRTIO_VSOCK_SHUTDOWN_RCV |
+			VIRTIO_VSOCK_SHUTDOWN_SEND);
+	scene_control(scene, &flow->sc->peer, VIRTIO_VSOCK_OP_RST);
+	scene_expect_event(scene, VSOCKDEV_EVENT_SHUTDOWN, &event);
+	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
+	KUNIT_EXPECT_EQ(scene->test, event.rst.reason, VSOCKDEV_RST_SHUTDOWN);
+	KUNIT_EXPECT_EQ(scene->test, event.rst.bytes_sent, flow->written);
+	KUNIT_EXPECT_EQ(scene->test, event.rst.bytes_received, flow->sent);
+	scene_expect_quiet(scene);
+}
+
+static void pump_random(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	u32 i, steps = clamp(kunit_steps / 100, 2000U, 20000U);
+
+	for (i = 0; i < steps; i++)
+		flow_step(flow);
+	flow_end(flow);
+	kunit_info(test, "%u bytes sent, %u received, asked %u times\n",
+		   flow->taken, flow->read, flow->asks);
+	KUNIT_EXPECT_GT(test, flow->taken, steps * 100);
+	KUNIT_EXPECT_GT(test, flow->read, steps * 100);
+	KUNIT_EXPECT_GT(test, flow->asks, 0);
+}
+
+/* Written, and closed at once, with no credit: it goes out all the same */
+static void pump_close_flushes(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	struct scene *scene = test->priv;
+	struct vsockdev_event event;
+
+	host_tells(flow, 0, 0);
+	while (user_writes(flow, 10000))
+		;
+	scene_close(flow->sc);
+	while (host_takes(flow))
+		;
+	KUNIT_EXPECT_EQ(test, flow->taken, 0);
+	KUNIT_EXPECT_EQ(test, flow->shut, 0);
+	KUNIT_EXPECT_TRUE(test, flow->asked);
+	flow_drain(flow);
+	KUNIT_EXPECT_EQ(test, flow->shut, VIRTIO_VSOCK_SHUTDOWN_RCV |
+			VIRTIO_VSOCK_SHUTDOWN_SEND);
+	scene_control(scene, &flow->sc->peer, VIRTIO_VSOCK_OP_RST);
+	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
+	KUNIT_EXPECT_EQ(test, event.rst.reason, VSOCKDEV_RST_LOCAL_CLOSE);
+	KUNIT_EXPECT_EQ(test, event.rst.bytes_sent, flow->written);
+	scene_expect_quiet(scene);
+}
+
+/* More than the socket takes, and the program closes: that cuts it off */
+static void pump_close_with_unread(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	struct scene *scene = test->priv;
+	struct vsockdev_event event;
+	struct vsockdev_hdr hdr;
+
+	while (list_empty(&flow->sc->conn->rx_chunks))
+		host_sends(flow, 30000);
+	while (host_takes(flow))
+		;
+	scene_close(flow->sc);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RST, &hdr);
+	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
+	KUNIT_EXPECT_EQ(test, event.rst.reason, VSOCKDEV_RST_LOCAL_CLOSE);
+	KUNIT_EXPECT_TRUE(test, list_empty(&flow->sc->conn->rx_chunks));
+	scene_expect_quiet(scene);
+}
+
+/* Reset by the host: all that came before is read, and then an error */
+static void pump_reset_is_no_end(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	struct scene *scene = test->priv;
+	struct vsockdev_event event;
+
+	while (list_empty(&flow->sc->conn->rx_chunks))
+		host_sends(flow, 30000);
+	while (host_takes(flow))
+		;
+	scene_control(scene, &flow->sc->peer, VIRTIO_VSOCK_OP_RST);
+	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
+	while (flow->read != flow->sent)
+		KUNIT_ASSERT_TRUE(test, user_reads(flow, 10000));
+	KUNIT_EXPECT_EQ(test, scene_read(flow->sc, flow->buf, 1), -ECONNRESET);
+	KUNIT_EXPECT_EQ(test, scene_write(flow->sc, flow->buf, 1), -EPIPE);
+	scene_expect_quiet(scene);
+}
+
+/* A program that does not read holds nobody up, and the host can not go on */
+static void pump_full_socket(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	struct vsockdev_credit *credit = &flow->sc->conn->credit;
+	struct scene *scene = test->priv;
+	struct vsockdev_event event;
+	struct scene_conn *other;
+	struct vsockdev_hdr hdr;
+	u8 byte = 'x';
+
+	other = scene_accept(scene, 2, VSOCKDEV_TYPE_STREAM);
+	while (flow->sent - flow->known < WINDOW) {
+		host_sends(flow, 20000);
+		while (host_takes(flow))
+			;
+	}
+	scene_send(scene, &other->peer, VIRTIO_VSOCK_OP_RW, 0, &byte, 1);
+	KUNIT_EXPECT_EQ(test, scene_read(other, &byte, 1), 1);
+	KUNIT_EXPECT_FALSE(test, host_takes(flow));
+	while (user_reads(flow, 10000))
+		;
+	KUNIT_EXPECT_EQ(test, flow->read, flow->sent);
+	KUNIT_EXPECT_TRUE(test, host_takes(flow));
+
+	/* Beyond the window is a violation; what the driver holds counts */
+	while (credit->rx_cnt - credit->fwd_cnt < WINDOW) {
+		flow->known = credit->fwd_cnt;
+		host_sends(flow, 20000);
+		while (host_takes(flow))
+			;
+	}
+	scene_send(scene, &flow->sc->peer, VIRTIO_VSOCK_OP_RW, 0, &byte, 1);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RST, &hdr);
+	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
+	KUNIT_EXPECT_EQ(test, event.rst.reason, VSOCKDEV_RST_PROTOCOL);
+	KUNIT_EXPECT_EQ(test, scene->vd->stats.rx_violations, 1);
+	scene_expect_quiet(scene);
+}
+
+/* The owner shuts: what is not sent is dropped, and nothing follows */
+static void pump_stops_at_shutdown(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	struct scene *scene = test->priv;
+
+	host_tells(flow, 1000, 0);
+	user_writes(flow, 30000);
+	while (host_takes(flow))
+		;
+	KUNIT_EXPECT_EQ(test, flow->taken, 1000);
+	KUNIT_EXPECT_EQ(test, scene_send_shutdown(flow->sc,
+						  VSOCKDEV_SHUTDOWN_SEND), 0);
+	host_tells(flow, WINDOW, 1000);
+	while (host_takes(flow))
+		;
+	KUNIT_EXPECT_EQ(test, flow->taken, 1000);
+	KUNIT_EXPECT_EQ(test, flow->shut, VIRTIO_VSOCK_SHUTDOWN_SEND);
+	KUNIT_EXPECT_EQ(test, scene_write(flow->sc, flow->buf, 1), -EPIPE);
+	host_sends(flow, 5000);
+	KUNIT_EXPECT_TRUE(test, user_reads(flow, 5000));
+	KUNIT_EXPECT_EQ(test, flow->read, 5000);
+	scene_expect_quiet(scene);
+}
+
+/*
+ * A peer with room for packets of one byte only, whose program reads: the
+ * small ones do not pile up, and none waits for ever.
+ */
+static void pump_tiny_writes(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	u32 i;
+
+	host_tells(flow, 65536, 0);
+	for (i = 0; i < 2000; i++) {
+		if (!user_writes(flow, 1 + i % 3))
+			break;
+		host_takes(flow);
+	}
+	flow_end(flow);
+}
+
+static struct kunit_case pump_tests[] = {
+	KUNIT_CASE(pump_random),
+	KUNIT_CASE(pump_close_flushes),
+	KUNIT_CASE(pump_close_with_unread),
+	KUNIT_CASE(pump_reset_is_no_end),
+	KUNIT_CASE(pump_full_socket),
+	KUNIT_CASE(pump_stops_at_shutdown),
+	KUNIT_CASE(pump_tiny_writes),
+	{}
+};
+
+static struct kunit_suite pump_suite = {
+	.name = "vsockdev_pump",
+	.init = scene_init,
+	.exit = scene_exit,
+	.test_cases = pump_tests,
+};
+
+kunit_test_suite(pump_suite);
