@@ -281,12 +281,15 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
  * To take frames back it is early enough when most are there. But whoever
  * waits for the return of one must not wait for what came after it.
  *
- * Return: false if there is more to take back already.
+ * Return: false if there is more to take back already. A broken queue gives
+ * nothing back, whatever the device says.
  */
 bool vsockdev_ring_tx_enable(struct vsockdev_ring *ring)
 {
 	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 
+	if (virtqueue_is_broken(tx))
+		return true;
 	return ring->tx_owned ? virtqueue_enable_cb(tx) :
 				virtqueue_enable_cb_delayed(tx);
 }
