@@ -11,24 +11,6 @@
 
 #define KNOWN_PORT	5000
 
-/* Bytes go both ways over a connection */
-static void check_echo(struct scene_conn *sc)
-{
-	struct scene *scene = sc->scene;
-	struct vsockdev_hdr hdr;
-	u8 bytes[4];
-
-	scene_send(scene, &sc->peer, VIRTIO_VSOCK_OP_RW, 0, "ping", 4);
-	KUNIT_EXPECT_EQ(scene->test, scene_read(sc, bytes, sizeof(bytes)), 4);
-	KUNIT_EXPECT_MEMEQ(scene->test, bytes, "ping", 4);
-	KUNIT_EXPECT_EQ(scene->test, scene_write(sc, "pong", 4), 4);
-	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
-	KUNIT_EXPECT_EQ(scene->test, hdr.len, 4);
-	KUNIT_EXPECT_MEMEQ(scene->test, scene->frame + VSOCKDEV_HDR_LEN,
-			   "pong", 4);
-	sc->peer.fwd_cnt += 4;
-}
-
 #define SAME_CID	SCENE_CID
 #define HOST		SCENE_HOST_CID
 #define RW		VIRTIO_VSOCK_OP_RW
@@ -152,7 +134,7 @@ static void device_bad_packet(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, hdr.src_port, param->port);
 	}
 	scene_expect_quiet(scene);
-	check_echo(sc);
+	scene_echo(sc);
 }
 
 /* Nothing that is sent is taken; what comes is delivered all the same */
@@ -221,7 +203,7 @@ static void device_bad_event(struct kunit *test)
 		scene_transport_event(scene, param->id, param->used);
 	if (!param->resets) {
 		scene_expect_quiet(scene);
-		check_echo(sc);
+		scene_echo(sc);
 		return;
 	}
 	scene_expect_event(scene, VSOCKDEV_EVENT_TRANSPORT_RESET, &event);
@@ -229,7 +211,7 @@ static void device_bad_event(struct kunit *test)
 			3 * VSOCKDEV_EVENT_BUFS);
 	KUNIT_EXPECT_EQ(test, scene_reset_done(scene), 0);
 	scene_expect_quiet(scene);
-	check_echo(scene_accept(scene, KNOWN_PORT, STREAM));
+	scene_echo(scene_accept(scene, KNOWN_PORT, STREAM));
 }
 
 /* The newest reset is the one that counts, and only once */
@@ -297,7 +279,7 @@ static void device_cid_changes(struct kunit *test)
 	scene_expect_event(scene, VSOCKDEV_EVENT_TRANSPORT_RESET, &event);
 	KUNIT_EXPECT_EQ(test, event.transport_reset.new_cid, 99);
 	KUNIT_EXPECT_EQ(test, scene_reset_done(scene), 0);
-	check_echo(scene_accept(scene, KNOWN_PORT, STREAM));
+	scene_echo(scene_accept(scene, KNOWN_PORT, STREAM));
 }
 
 /* An id that is none: the queue is broken then, and the device can only go */
@@ -321,7 +303,7 @@ static void device_lies_about_ids(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, scene_start(scene, 0, 0, 0), 0);
 		}
 	}
-	check_echo(scene_accept(scene, KNOWN_PORT, STREAM));
+	scene_echo(scene_accept(scene, KNOWN_PORT, STREAM));
 }
 
 static void device_interrupts_for_nothing(struct kunit *test)
@@ -336,7 +318,7 @@ static void device_interrupts_for_nothing(struct kunit *test)
 			fake_device_interrupt(&scene->fake, queue);
 	scene_settle(scene);
 	scene_expect_quiet(scene);
-	check_echo(sc);
+	scene_echo(sc);
 }
 
 static struct kunit_case device_tests[] = {

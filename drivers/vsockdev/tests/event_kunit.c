@@ -318,6 +318,7 @@ static void start_waiter(struct kunit *test, struct waiter *waiter)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, waiter->task);
 	get_task_struct(waiter->task);
 	wake_up_process(waiter->task);
+	/* Looked at again and again, so it needs no barrier */
 	while (!waitqueue_active(&stage->stream.wait))
 		schedule_timeout_uninterruptible(1);
 }

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "frame.h"
 #include "proto.h"
+#include "pump.h"
 #include "ring.h"
 #include "sched.h"
 #include "sock.h"
@@ -132,6 +133,8 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_sock_unread);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_sock_abort);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_proto_receive);
+
+VSOCKDEV_COMPAT_EXPORT(vsockdev_pump_work);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_call_start);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_call_stop);

@@ -26,20 +26,14 @@ static const struct file_operations owner_fops = {
 };
 
 /**
- * scene_plug() - plug the device in
- * @scene: without a device
- * @features: to offer
- * @queue_size: entries of each queue
+ * scene_bound() - a driver has probed the device: it has to be ours
+ * @scene: the scene, which takes note of it
  */
-void scene_plug(struct scene *scene, u64 features, u32 queue_size)
+void scene_bound(struct scene *scene)
 {
 	struct kunit *test = scene->test;
 	struct device_driver *driver;
 
-	scene->cid = SCENE_CID;
-	KUNIT_ASSERT_EQ(test, fake_device_add(&scene->fake, scene->root,
-					      features, SCENE_CID, queue_size),
-			0);
 	driver = scene->fake.vdev.dev.driver;
 	KUNIT_ASSERT_NOT_NULL(test, driver);
 	KUNIT_ASSERT_STREQ(test, driver->name, "vsockdev");
@@ -47,6 +41,21 @@ void scene_plug(struct scene *scene, u64 features, u32 queue_size)
 	get_device(&scene->vd->dev);
 	scene->users = module_refcount(scene->vd->cdev.owner);
 	scene_settle(scene);
+}
+
+/**
+ * scene_plug() - plug the device in
+ * @scene: without a device
+ * @features: to offer
+ * @queue_size: entries of each queue
+ */
+void scene_plug(struct scene *scene, u64 features, u32 queue_size)
+{
+	scene->cid = SCENE_CID;
+	KUNIT_ASSERT_EQ(scene->test,
+			fake_device_add(&scene->fake, scene->root, features,
+					SCENE_CID, queue_size), 0);
+	scene_bound(scene);
 }
 
 /**

@@ -67,6 +67,7 @@ struct scene_peer {
 
 int scene_init(struct kunit *test);
 void scene_exit(struct kunit *test);
+void scene_bound(struct scene *scene);
 void scene_plug(struct scene *scene, u64 features, u32 queue_size);
 void scene_unplug(struct scene *scene);
 int scene_start(struct scene *scene, u32 backlog, u32 max_conns,
@@ -127,5 +128,6 @@ void scene_close(struct scene_conn *sc);
 void scene_drop(struct scene_conn *sc);
 int scene_write(struct scene_conn *sc, const void *from, size_t len);
 int scene_read(struct scene_conn *sc, void *to, size_t len);
+void scene_echo(struct scene_conn *sc);
 
 #endif /* VSOCKDEV_TESTS_SCENE_H */

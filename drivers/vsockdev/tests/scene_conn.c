@@ -325,3 +325,24 @@ int scene_read(struct scene_conn *sc, void *to, size_t len)
 	scene_settle(sc->scene);
 	return ret;
 }
+
+/**
+ * scene_echo() - bytes go both ways
+ * @sc: the connection, with nothing under way
+ */
+void scene_echo(struct scene_conn *sc)
+{
+	struct scene *scene = sc->scene;
+	struct vsockdev_hdr hdr;
+	u8 bytes[4];
+
+	scene_send(scene, &sc->peer, VIRTIO_VSOCK_OP_RW, 0, "ping", 4);
+	KUNIT_EXPECT_EQ(scene->test, scene_read(sc, bytes, sizeof(bytes)), 4);
+	KUNIT_EXPECT_MEMEQ(scene->test, bytes, "ping", 4);
+	KUNIT_EXPECT_EQ(scene->test, scene_write(sc, "pong", 4), 4);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	KUNIT_EXPECT_EQ(scene->test, hdr.len, 4);
+	KUNIT_EXPECT_MEMEQ(scene->test, scene->frame + VSOCKDEV_HDR_LEN,
+			   "pong", 4);
+	sc->peer.fwd_cnt += 4;
+}

@@ -131,7 +131,7 @@ KUNIT_ARRAY_PARAM_DESC(fair, fair_cases, name);
 /* Bytes are shared alike, whatever the frames are like */
 static void sched_is_fair(struct kunit *test)
 {
-	u32 i, n, rounds = clamp(kunit_steps / 100, 2000U, 10000U);
+	u32 i, n, rounds = clamp(kunit_steps / 100, 500U, 10000U);
 	const struct fair_case *param = test->param_value;
 	struct scene *scene = test->priv;
 	u64 state = kunit_random(test);
