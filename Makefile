@@ -82,6 +82,12 @@ kunit: ## run the KUnit suites, within seconds: KERNEL=uml, 7.2, debug or kcsan
 	$(GUEST)/build-kernel $(KERNEL)
 	$(GUEST)/kunit --kernel $(KERNEL) --params "$(PARAMS)"
 
+coverage: KERNEL ?= debug
+coverage: ## which lines do the tests reach? KERNEL=debug, TESTS="name ..."
+	$(SETUP) build guest
+	$(GUEST)/build-kernel $(KERNEL)
+	tools/testing/coverage --kernel $(KERNEL) --tests "$(TESTS)"
+
 check-all: KERNELS := 6.1 6.12 7.2 uml debug kcsan
 check-all: check ## the same on all kernels there are
 
@@ -107,4 +113,4 @@ help: ## list these targets
 
 FORCE:
 .PHONY: FORCE all module tools modules_install install setup guest demo check \
-	check-all kunit interop style kernels clean help
+	check-all kunit coverage interop style kernels clean help

@@ -847,6 +847,8 @@ TEST_F_TIMEOUT(seqends, may_be_robbed_of_whole_messages, LONG_SECONDS)
 	uint8_t bytes[LOOT];
 	int pair[2];
 
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "on one processor the thief never comes first");
 	seqpacket_pair(pair);
 	thief.sock = dup(pair[1]);
 	talk_request(talk, &self->fake, SEQPACKET, pair);

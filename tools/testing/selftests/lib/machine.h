@@ -17,7 +17,10 @@
 /* How many devices were there when the guest was started. */
 unsigned int machine_devices(void);
 
-/* Can they be unplugged? (A kernel that is a program has no PCI.) */
+/*
+ * Are they on PCI? Those of a kernel that is a program can neither be unplugged
+ * nor do they sleep when it does.
+ */
 bool machine_has_ports(void);
 
 /* Room for /dev/vsockdevN, or virtioN. */
