@@ -111,41 +111,67 @@ static int call_response(struct scene *scene, int fd)
 	return vsockdev_call_send_response(scene->vd, scene->file, &arg);
 }
 
-/* The call fails and has done nothing; the next one is made on the same */
-static void sweep_call(struct kunit *test, u32 conns,
-		       int (*call)(struct scene *scene, int fd))
+/* Nothing of one call is left for the next */
+static void clear(struct scene *scene)
 {
-	struct scene *scene = test->priv;
+	struct vsockdev_hdr hdr;
+
+	KUNIT_ASSERT_EQ(scene->test, scene_stop(scene), 0);
+	while (scene_take(scene, &hdr))
+		;
+	KUNIT_ASSERT_EQ(scene->test, scene_start(scene, 0, 0, 0), 0);
+}
+
+/* Calls with the nth allocation failing. Returns false if there is none */
+static bool call_once(struct scene *scene, u32 nth, u32 *failed,
+		      int (*call)(struct scene *scene, int fd))
+{
+	struct kunit *test = scene->test;
+	u32 conns = scene->vd->conns;
 	struct vsockdev_hdr hdr;
 	struct socket *user;
-	u32 nth, failed = 0;
-	bool hit = true;
+	bool hit;
 	int fd, ret;
 
-	for (nth = 1; hit && nth < FAULTS_MAX; nth++) {
-		fd = scene_socketpair(scene, SOCK_STREAM, &user);
-		fault_begin(nth);
-		ret = call(scene, fd);
-		hit = fault_end();
-		scene_close_fd(fd);
-		scene_settle(scene);
-		if (hit) {
-			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
-			KUNIT_EXPECT_EQ(test, scene->vd->conns, conns);
-			KUNIT_EXPECT_EQ(test, module_refcount
-					(scene->vd->cdev.owner), scene->users);
-			KUNIT_EXPECT_FALSE(test, scene_take(scene, &hdr));
-			failed++;
-		}
-		sock_release(user);
+	fd = scene_socketpair(scene, SOCK_STREAM, &user);
+	fault_begin(nth);
+	ret = call(scene, fd);
+	hit = fault_end();
+	scene_close_fd(fd);
+	scene_settle(scene);
+	if (ret) {
+		KUNIT_EXPECT_TRUE(test, hit);
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, scene->vd->conns, conns);
+		KUNIT_EXPECT_EQ(test, module_refcount
+				(scene->vd->cdev.owner), scene->users);
+		KUNIT_EXPECT_FALSE(test, scene_take(scene, &hdr));
+		(*failed)++;
 	}
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_GT(test, failed, 0);
+	sock_release(user);
+	return hit;
+}
+
+/* A call that fails has done nothing. Not every fault makes it fail */
+static void sweep_call(struct scene *scene, const struct scene_peer *asking,
+		       int (*call)(struct scene *scene, int fd))
+{
+	u32 nth = 0, failed = 0;
+
+	do {
+		clear(scene);
+		if (asking)
+			scene_control(scene, asking, VIRTIO_VSOCK_OP_REQUEST);
+	} while (call_once(scene, ++nth, &failed, call) && nth < FAULTS_MAX);
+	KUNIT_EXPECT_LT(scene->test, nth, FAULTS_MAX);
+	KUNIT_EXPECT_GT(scene->test, failed, 0);
+	kunit_info(scene->test, "%u faults, %u of them fatal\n", nth - 1,
+		   failed);
 }
 
 static void fault_send_request(struct kunit *test)
 {
-	sweep_call(test, 0, call_request);
+	sweep_call(test->priv, NULL, call_request);
 }
 
 static const struct scene_peer peer = {
@@ -157,8 +183,7 @@ static const struct scene_peer peer = {
 
 static void fault_send_response(struct kunit *test)
 {
-	scene_control(test->priv, &peer, VIRTIO_VSOCK_OP_REQUEST);
-	sweep_call(test, 1, call_response);
+	sweep_call(test->priv, &peer, call_response);
 }
 
 /* A packet, handled in this thread */
@@ -218,23 +243,14 @@ static void fault_receive_data(struct kunit *test)
 			-ECONNRESET);
 }
 
-/* While this is so, nothing wakes the pump */
-static int stop_pump(struct scene_conn *sc)
-{
-	int place = sc->conn->place;
-
-	WRITE_ONCE(sc->conn->place, -1);
-	return place;
-}
-
 /* Runs the pump once, in this thread, with its first allocation failing */
 static void run_pump(struct scene_conn *sc, int place)
 {
-	WRITE_ONCE(sc->conn->place, place);
 	vsockdev_conn_get(sc->conn);
 	fault_begin(1);
 	vsockdev_pump_work(&sc->conn->work);
 	KUNIT_EXPECT_TRUE(sc->scene->test, fault_end());
+	scene_go_on(sc, place);
 }
 
 static void fault_transmit(struct kunit *test)
@@ -244,7 +260,7 @@ static void fault_transmit(struct kunit *test)
 	int place;
 
 	sc = scene_accept(scene, 1, VSOCKDEV_TYPE_STREAM);
-	place = stop_pump(sc);
+	place = scene_stop_pump(sc);
 	KUNIT_EXPECT_EQ(test, scene_write(sc, "ping", 4), 4);
 	run_pump(sc, place);
 	expect_failure(scene);
@@ -259,7 +275,7 @@ static void fault_deliver_message(struct kunit *test)
 	int place;
 
 	sc = scene_accept(scene, 1, VSOCKDEV_TYPE_SEQPACKET);
-	place = stop_pump(sc);
+	place = scene_stop_pump(sc);
 	memset(scene->frame, 0, SCENE_FRAME_MAX);
 	receive(scene, &sc->peer, VIRTIO_VSOCK_OP_RW, 5000);
 	scene_send(scene, &sc->peer, VIRTIO_VSOCK_OP_RW, VIRTIO_VSOCK_SEQ_EOM,

@@ -284,6 +284,8 @@ static bool freeze_and_restore(struct scene *scene)
 {
 	KUNIT_EXPECT_EQ(scene->test, fake_device_freeze(&scene->fake), 0);
 	scene_settle(scene);
+	/* The reset that it leads to is on its way */
+	KUNIT_EXPECT_EQ(scene->test, scene_reset_done(scene), -ESTALE);
 	KUNIT_EXPECT_EQ(scene->test, fake_device_restore(&scene->fake), 0);
 	scene_settle(scene);
 	return acknowledge(scene);
@@ -361,6 +363,9 @@ static void check_gone(struct scene *scene)
 	int fd;
 
 	KUNIT_EXPECT_FALSE(scene->test, scene_event(scene, &event));
+	KUNIT_EXPECT_EQ(scene->test,
+			vsockdev_stream_poll(&scene->vd->stream),
+			EPOLLHUP | EPOLLERR);
 	fd = scene_socketpair(scene, SOCK_STREAM, &user);
 	KUNIT_EXPECT_EQ(scene->test, scene_send_request(scene, &peer, fd, &id),
 			-ENODEV);

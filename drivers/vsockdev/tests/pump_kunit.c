@@ -10,6 +10,7 @@
 #include <linux/vmalloc.h>
 #include <net/sock.h>
 
+#include "claim.h"
 #include "scene.h"
 
 #define WINDOW		262144	/* ours, the default */
@@ -170,6 +171,12 @@ static void host_sends(struct flow *flow, u32 len)
 	flow->sent += len;
 }
 
+/* The driver's end takes only so much at a time, and less than it is given */
+static void small_socket(struct flow *flow, int size)
+{
+	WRITE_ONCE(flow->sc->conn->sock->sock->sk->sk_sndbuf, size);
+}
+
 static struct flow *flow_init(struct kunit *test)
 {
 	struct scene *scene = test->priv;
@@ -268,11 +275,27 @@ static void flow_end(struct flow *flow)
 	scene_expect_quiet(scene);
 }
 
+struct socket_size {
+	const char *name;
+	int size;
+};
+
+static const struct socket_size socket_sizes[] = {
+	{ "default", 0 },
+	{ "small", 20000 },
+	{ "smallest", 4608 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(socket_size, socket_sizes, name);
+
 static void pump_random(struct kunit *test)
 {
-	struct flow *flow = flow_init(test);
 	u32 i, steps = clamp(kunit_steps / 100, 500U, 20000U);
+	const struct socket_size *param = test->param_value;
+	struct flow *flow = flow_init(test);
 
+	if (param->size)
+		small_socket(flow, param->size);
 	for (i = 0; i < steps; i++)
 		flow_step(flow);
 	flow_end(flow);
@@ -326,6 +349,30 @@ static void pump_close_with_unread(struct kunit *test)
 	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
 	KUNIT_EXPECT_EQ(test, event.rst.reason, VSOCKDEV_RST_LOCAL_CLOSE);
 	KUNIT_EXPECT_TRUE(test, list_empty(&flow->sc->conn->rx_chunks));
+	scene_expect_quiet(scene);
+}
+
+/* The same when its socket is empty, and only we have more for it */
+static void pump_close_with_undelivered(struct kunit *test)
+{
+	struct flow *flow = flow_init(test);
+	struct scene *scene = test->priv;
+	struct vsockdev_event event;
+	struct vsockdev_hdr hdr;
+	int place;
+
+	while (list_empty(&flow->sc->conn->rx_chunks))
+		host_sends(flow, 30000);
+	while (host_takes(flow))
+		;
+	place = scene_stop_pump(flow->sc);
+	while (user_reads(flow, 65536))
+		;
+	scene_close(flow->sc);
+	scene_go_on(flow->sc, place);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RST, &hdr);
+	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
+	KUNIT_EXPECT_EQ(test, event.rst.reason, VSOCKDEV_RST_LOCAL_CLOSE);
 	scene_expect_quiet(scene);
 }
 
@@ -415,27 +462,34 @@ static void pump_stops_at_shutdown(struct kunit *test)
 }
 
 /*
- * A peer with room for packets of one byte only, whose program reads: the
- * small ones do not pile up, and none waits for ever.
+ * To a host that has not read the others, only so many small packets go, and
+ * one more each time that credit is asked for. None waits for ever.
  */
 static void pump_tiny_writes(struct kunit *test)
 {
-	u32 i, writes = clamp(kunit_steps / 500, 100U, 2000U);
+	u32 i, packets = 0, writes = clamp(kunit_steps / 500, 100U, 2000U);
 	struct flow *flow = flow_init(test);
 
 	host_tells(flow, 65536, 0);
 	for (i = 0; i < writes; i++) {
+		u32 taken = flow->taken;
+
 		if (!user_writes(flow, 1 + i % 3))
 			break;
 		host_takes(flow);
+		packets += flow->taken != taken;
 	}
+	KUNIT_EXPECT_GE(test, packets, 64);
+	KUNIT_EXPECT_LE(test, packets,
+			64 + flow->sc->scene->vd->stats.credit_requests);
 	flow_end(flow);
 }
 
 static struct kunit_case pump_tests[] = {
-	KUNIT_CASE(pump_random),
+	KUNIT_CASE_PARAM(pump_random, socket_size_gen_params),
 	KUNIT_CASE(pump_close_flushes),
 	KUNIT_CASE(pump_close_with_unread),
+	KUNIT_CASE(pump_close_with_undelivered),
 	KUNIT_CASE(pump_reset_is_no_end),
 	KUNIT_CASE(pump_full_socket),
 	KUNIT_CASE(pump_stops_at_shutdown),

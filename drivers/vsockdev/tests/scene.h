@@ -129,5 +129,7 @@ void scene_drop(struct scene_conn *sc);
 int scene_write(struct scene_conn *sc, const void *from, size_t len);
 int scene_read(struct scene_conn *sc, void *to, size_t len);
 void scene_echo(struct scene_conn *sc);
+int scene_stop_pump(struct scene_conn *sc);
+void scene_go_on(struct scene_conn *sc, int place);
 
 #endif /* VSOCKDEV_TESTS_SCENE_H */

@@ -346,3 +346,29 @@ void scene_echo(struct scene_conn *sc)
 			   "pong", 4);
 	sc->peer.fwd_cnt += 4;
 }
+
+/**
+ * scene_stop_pump() - from now on nothing wakes the pump of a connection
+ * @sc: the connection
+ *
+ * Return: for scene_go_on().
+ */
+int scene_stop_pump(struct scene_conn *sc)
+{
+	int place = sc->conn->place;
+
+	WRITE_ONCE(sc->conn->place, -1);
+	return place;
+}
+
+/**
+ * scene_go_on() - let the pump see what has happened meanwhile
+ * @sc: the connection
+ * @place: from scene_stop_pump()
+ */
+void scene_go_on(struct scene_conn *sc, int place)
+{
+	WRITE_ONCE(sc->conn->place, place);
+	vsockdev_conn_wake(sc->conn);
+	scene_settle(sc->scene);
+}

@@ -405,6 +405,104 @@ static void sched_drop_data(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, hdr.src_port, 1);
 }
 
+/* What becomes due while data is sent does not wait for the rest of it */
+static void sched_control_overtakes_data(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *first = open_conn(scene, 1, 65536);
+	struct vsockdev_conn *second = open_conn(scene, 2, 65536);
+	struct vsockdev_frame *frames[10];
+	struct vsockdev_hdr hdr;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(frames); i++)
+		frames[i] = make_frame(scene, 100);
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_stage(first, frames[0]);
+	for (i = 1; i < ARRAY_SIZE(frames); i++)
+		vsockdev_sched_stage(second, frames[i]);
+	vsockdev_credit_peer_update(&first->credit, 0, 0);
+	vsockdev_sched_unlock(scene->vd);
+	scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_REQUEST, &hdr);
+	KUNIT_EXPECT_EQ(test, hdr.src_port, 1);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	KUNIT_EXPECT_EQ(test, hdr.src_port, 2);
+}
+
+/* Both parts of a frame belong to the SEND_VMO that the frame did */
+static void sched_split_owned(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 2, 65536);
+	struct vsockdev_frame *frame = make_frame(scene, 1000);
+	struct vsockdev_frame *head = make_frame(scene, 10);
+	struct vsockdev_event event;
+	struct vsockdev_hdr hdr;
+	bool split;
+
+	conn->vmo_active = true;
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_own(conn, frame);
+	vsockdev_sched_stage(conn, frame);
+	vsockdev_credit_peer_update(&conn->credit, 10, 0);
+	vsockdev_sched_unlock(scene->vd);
+	spin_lock(&scene->vd->lock);
+	split = vsockdev_sched_split(conn, head);
+	vsockdev_sched_unlock(scene->vd);
+	KUNIT_ASSERT_TRUE(test, split);
+	peer_says(scene, conn, 65536);
+	while (scene_take(scene, &hdr))
+		;
+	scene_expect_event(scene, VSOCKDEV_EVENT_SEND_VMO_COMPLETE, &event);
+	KUNIT_EXPECT_EQ(test, event.vmo.bytes, 1000);
+	KUNIT_EXPECT_EQ(test, refcount_read(&conn->refs), 1);
+}
+
+/* The device goes with frames in its queue: scene_unplug() counts them */
+static void sched_owned_frames_come_back(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 2, 65536);
+	struct vsockdev_frame *frame = make_frame(scene, 1000);
+
+	conn->vmo_active = true;
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_own(conn, frame);
+	vsockdev_sched_stage(conn, frame);
+	vsockdev_sched_unlock(scene->vd);
+	KUNIT_EXPECT_EQ(test, conn->vmo_frames, 1);
+	KUNIT_EXPECT_EQ(test, conn->tx_frame_count, 0);
+	KUNIT_EXPECT_EQ(test, fake_device_remove(&scene->fake), 0);
+	scene_unplug(scene);
+}
+
+/* What a connection still had to say is not said when the host has reset it */
+static void sched_dead_say_nothing(struct kunit *test)
+{
+	struct scene_peer peer = {
+		.local_port = 2,
+		.remote_port = 1024,
+		.type = VSOCKDEV_TYPE_STREAM,
+	};
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn;
+	struct vsockdev_event event;
+	struct vsockdev_hdr hdr;
+	u32 left;
+
+	left = SCENE_QUEUE - clog(scene, 1);
+	conn = open_conn(scene, 3, 65536);
+	while (left--)
+		control(scene, conn, VSOCKDEV_SEND_CREDIT_UPDATE);
+	conn = open_conn(scene, 2, 65536);
+	control(scene, conn, VSOCKDEV_SEND_RESPONSE_PACKET);
+	KUNIT_EXPECT_NE(test, conn->control, 0);
+	scene_control(scene, &peer, VIRTIO_VSOCK_OP_RST);
+	scene_expect_event(scene, VSOCKDEV_EVENT_RST, &event);
+	while (scene_take(scene, &hdr))
+		KUNIT_EXPECT_NE(test, hdr.src_port, 2);
+}
+
 static struct kunit_case sched_tests[] = {
 	KUNIT_CASE_PARAM(sched_is_fair, fair_gen_params),
 	KUNIT_CASE(sched_order),
@@ -414,6 +512,10 @@ static struct kunit_case sched_tests[] = {
 	KUNIT_CASE(sched_asks_for_credit),
 	KUNIT_CASE(sched_owned_frames),
 	KUNIT_CASE(sched_drop_data),
+	KUNIT_CASE(sched_control_overtakes_data),
+	KUNIT_CASE(sched_split_owned),
+	KUNIT_CASE(sched_owned_frames_come_back),
+	KUNIT_CASE(sched_dead_say_nothing),
 	{}
 };
 
