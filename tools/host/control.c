@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hostile.h"
 #include "options.h"
 #include "unix.h"
 #include "util.h"
@@ -91,12 +92,70 @@ static int do_stats(struct control *control, const char *arg,
 	return 0;
 }
 
+static int do_script(struct control *control, const char *arg,
+		     struct reply *reply)
+{
+	struct hostile *h = control->vs->hostile;
+	int err = arg ? hostile_script(h, arg) : -EINVAL;
+
+	if (err == -EINVAL && arg) {
+		hostile_status(h, reply->text, sizeof(reply->text));
+		return -EBADMSG;
+	}
+	return err;
+}
+
+static bool parse_number(const char *text, uint64_t *value)
+{
+	char *end;
+
+	if (!text)
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	return !errno && end != text && !*end;
+}
+
+/* Without a seed it tells how far it is. */
+static int do_hostile(struct control *control, const char *arg,
+		      struct reply *reply)
+{
+	struct hostile *h = control->vs->hostile;
+	uint64_t seed, count;
+
+	if (!arg) {
+		hostile_status(h, reply->text, sizeof(reply->text));
+		return 0;
+	}
+	if (!parse_number(arg, &seed) ||
+	    !parse_number(strtok_r(NULL, " \r", &control->rest), &count))
+		return -EINVAL;
+	return hostile_storm(h, seed, count);
+}
+
+static int do_go(struct control *control, const char *arg, struct reply *reply)
+{
+	(void)arg;
+	(void)reply;
+	return hostile_go(control->vs->hostile);
+}
+
+static int do_stop(struct control *control, const char *arg,
+		   struct reply *reply)
+{
+	(void)arg;
+	(void)reply;
+	hostile_stop(control->vs->hostile, "stopped");
+	return 0;
+}
+
 static int do_help(struct control *control, const char *arg,
 		   struct reply *reply)
 {
 	(void)control;
 	(void)arg;
-	return say(reply, "cid N | reset [CID] | stats | help");
+	return say(reply, "cid N | reset [CID] | script NAME | "
+			  "hostile [SEED COUNT] | go | stop | stats | help");
 }
 
 static const struct command {
@@ -106,15 +165,19 @@ static const struct command {
 } commands[] = {
 	{ "cid", do_cid },
 	{ "reset", do_reset },
+	{ "script", do_script },
+	{ "hostile", do_hostile },
+	{ "go", do_go },
+	{ "stop", do_stop },
 	{ "stats", do_stats },
 	{ "help", do_help },
 };
 
 static int perform(struct control *control, char *line, struct reply *reply)
 {
-	char *save, *name = strtok_r(line, " \r", &save), *arg;
+	char *name = strtok_r(line, " \r", &control->rest), *arg;
 
-	arg = name ? strtok_r(NULL, " \r", &save) : NULL;
+	arg = name ? strtok_r(NULL, " \r", &control->rest) : NULL;
 	for (size_t i = 0; name && i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(control, arg, reply);
@@ -129,6 +192,10 @@ static const char *reason(int err)
 		return "an argument is missing";
 	case -ERANGE:
 		return "no such CID";
+	case -EAGAIN:
+		return "no script pauses";
+	case -EBADMSG:
+		return "the script makes no sense";
 	case -ENOSYS:
 		return "unknown command, see help";
 	case -ENOTCONN:
@@ -146,11 +213,12 @@ static const char *reason(int err)
 static void answer(struct control_client *client, char *line)
 {
 	struct reply reply = {};
-	char text[REPLY_MAX + 8];
+	char text[REPLY_MAX + 64];
 	int err = perform(client->control, line, &reply), len;
 
 	if (err)
-		len = snprintf(text, sizeof(text), "ERR %s\n", reason(err));
+		len = snprintf(text, sizeof(text), "ERR %s%s%s\n", reason(err),
+			       *reply.text ? ": " : "", reply.text);
 	else
 		len = snprintf(text, sizeof(text), "OK%s%s\n",
 			       *reply.text ? " " : "", reply.text);

@@ -26,6 +26,7 @@ struct control {
 	struct loop *loop;
 	struct vsock *vs;
 	struct vhost_user *vu;
+	char *rest; /* of the line that is being performed */
 	struct control_client clients[CONTROL_CLIENTS];
 };
 

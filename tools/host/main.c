@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "control.h"
+#include "hostile.h"
 #include "loop.h"
 #include "options.h"
 #include "unix.h"
@@ -26,6 +27,7 @@ struct host {
 	struct options opts;
 	struct loop loop;
 	struct vsock vsock;
+	struct hostile hostile;
 	struct vhost_user vhost_user;
 	struct unix_listener streams;
 	struct unix_listener seqpackets;
@@ -84,7 +86,8 @@ static void setup(struct host *host)
 	check(watch_signals(host), "signals");
 	vhost_user_init(&host->vhost_user, &host->opts, &host->loop,
 			&host->vsock);
-	vsock_init(&host->vsock, &host->opts, &host->loop,
+	hostile_init(&host->hostile, &host->vsock, host->opts.scripts);
+	vsock_init(&host->vsock, &host->opts, &host->loop, &host->hostile,
 		   &queues[VSOCK_QUEUE_RX].vq, &queues[VSOCK_QUEUE_TX].vq,
 		   &queues[VSOCK_QUEUE_EVENT].vq);
 	check(unix_listen(&host->streams, &host->vsock, SOCK_STREAM),

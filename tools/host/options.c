@@ -22,6 +22,7 @@ enum {
 	OPT_KEEP = 'k',
 	OPT_BUF_ALLOC = 0x100,
 	OPT_CONTROL,
+	OPT_SCRIPTS,
 	OPT_NO_INDIRECT,
 	OPT_NO_SEQPACKET,
 	OPT_FOREGROUND,
@@ -36,8 +37,13 @@ static const struct argp_option option_table[] = {
 	  0 },
 	{ "control", OPT_CONTROL, "PATH", 0,
 	  "Unix socket for commands, one a line: cid N (a new CID for the "
-	  "guest), reset [CID] (the transport is reset), stats, help. Both "
-	  "resets end every connection",
+	  "guest), reset [CID] (the transport is reset), script NAME, hostile "
+	  "SEED COUNT, hostile, go, stop, stats, help. Both resets end every "
+	  "connection",
+	  0 },
+	{ "scripts", OPT_SCRIPTS, "DIR", 0,
+	  "Where script NAME finds NAME.script: what a device that means ill "
+	  "does, beside honest connections",
 	  0 },
 	{ "cid", OPT_CID, "N", 0, "CID of the guest (3)", 0 },
 	{ "port", OPT_PORT, "N=KIND", 0,
@@ -117,6 +123,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_CONTROL:
 		opts->control = arg;
+		break;
+	case OPT_SCRIPTS:
+		opts->scripts = arg;
 		break;
 	case OPT_CID:
 		opts->cid = number(state, arg, OPTIONS_CID_MIN,

@@ -18,6 +18,7 @@ struct options {
 	const char *socket;
 	const char *uds;
 	const char *control; /* NULL: none */
+	const char *scripts; /* likewise */
 	uint64_t cid;
 	uint32_t buf_alloc;
 	bool indirect;

@@ -92,11 +92,17 @@ struct iov packet_payload(struct virtq *rxq, uint32_t len)
 	return iov;
 }
 
-void packet_send(struct virtq *rxq, const struct packet *pkt)
+void packet_send_used(struct virtq *rxq, const struct packet *pkt,
+		      uint32_t used)
 {
 	struct virtio_vsock_hdr hdr;
 
 	encode(&hdr, pkt);
 	iov_put(&rxq->chain.iov, &hdr, sizeof(hdr));
-	virtq_done(rxq, sizeof(hdr) + pkt->len);
+	virtq_done(rxq, used);
+}
+
+void packet_send(struct virtq *rxq, const struct packet *pkt)
+{
+	packet_send_used(rxq, pkt, PACKET_HEADER_SIZE + pkt->len);
 }

@@ -53,4 +53,8 @@ struct iov packet_payload(struct virtq *rxq, uint32_t len);
 /* Puts the header before the payload, if any, and sends both off. */
 void packet_send(struct virtq *rxq, const struct packet *pkt);
 
+/* The same, but what is said to be written need not be true. */
+void packet_send_used(struct virtq *rxq, const struct packet *pkt,
+		      uint32_t used);
+
 #endif

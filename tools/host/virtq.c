@@ -200,16 +200,26 @@ struct virtq_chain *virtq_next(struct virtq *vq)
 	return chain;
 }
 
-void virtq_done(struct virtq *vq, uint32_t len)
+uint16_t virtq_take(struct virtq *vq)
+{
+	vq->last_avail++;
+	vq->have_chain = false;
+	return vq->chain.head;
+}
+
+void virtq_give(struct virtq *vq, uint32_t head, uint32_t len)
 {
 	struct vring_used_elem *e =
 		&vq->used->ring[vq->used_idx & (vq->num - 1)];
 
-	e->id = htole32(vq->chain.head);
+	e->id = htole32(head);
 	e->len = htole32(len);
 	vq->used_idx++;
-	vq->last_avail++;
-	vq->have_chain = false;
+}
+
+void virtq_done(struct virtq *vq, uint32_t len)
+{
+	virtq_give(vq, virtq_take(vq), len);
 }
 
 static bool guest_wants_call(const struct virtq *vq, uint16_t old)

@@ -59,6 +59,13 @@ struct virtq_chain *virtq_next(struct virtq *vq);
 /* Hands that chain back with @len bytes written. Flush makes it seen. */
 void virtq_done(struct virtq *vq, uint32_t len);
 
+/*
+ * The two halves of that: takes the chain and keeps it, its head is returned;
+ * and hands back whatever chain, which nobody checks.
+ */
+uint16_t virtq_take(struct virtq *vq);
+void virtq_give(struct virtq *vq, uint32_t head, uint32_t len);
+
 /* Publishes what is done and interrupts the guest if it asked for that. */
 void virtq_flush(struct virtq *vq);
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "flow.h"
+#include "hostile.h"
 #include "options.h"
 #include "packet.h"
 #include "unix.h"
@@ -30,11 +31,13 @@ struct reply {
 };
 
 void vsock_init(struct vsock *vs, const struct options *opts, struct loop *loop,
-		struct virtq *rxq, struct virtq *txq, struct virtq *eventq)
+		struct hostile *hostile, struct virtq *rxq, struct virtq *txq,
+		struct virtq *eventq)
 {
 	*vs = (struct vsock){
 		.opts = opts,
 		.loop = loop,
+		.hostile = hostile,
 		.rxq = rxq,
 		.txq = txq,
 		.eventq = eventq,
@@ -69,6 +72,7 @@ void vsock_stop(struct vsock *vs)
 		return;
 	log_verbose("driver has gone, %u connections", vs->conns.count);
 	vs->running = false;
+	hostile_forget(vs->hostile);
 	vsock_drop_all(vs);
 }
 
@@ -295,7 +299,7 @@ static void dispatch(struct vsock *vs, const struct packet *pkt,
 {
 	struct conn *conn;
 
-	if (pkt->src_cid != vs->cid || pkt->dst_cid != HOST_CID)
+	if (hostile_receive(vs->hostile, pkt) || pkt->src_cid != vs->cid)
 		return;
 	if (!knows_type(vs, pkt->type)) {
 		refuse(vs, pkt);
@@ -324,29 +328,42 @@ static bool receive_batch(struct vsock *vs)
 			break;
 		vs->packets_from_guest++;
 		dispatch(vs, &pkt, &payload);
-		packet_received(vs->txq);
+		if (!hostile_keep(vs->hostile, &pkt))
+			packet_received(vs->txq);
 	}
 	virtq_flush(vs->txq);
 	return i == BATCH;
 }
 
-static bool send_batch(struct vsock *vs)
+/* A packet that is no connection's, or one of a connection's turn. */
+static bool send_honest(struct vsock *vs)
 {
 	struct conn *conn;
+
+	if (vs->reply_count) {
+		packet_send(vs->rxq, &STAILQ_FIRST(&vs->replies)->pkt);
+		vs->packets_to_guest++;
+		drop_reply(vs);
+		return true;
+	}
+	conn = conn_dequeue(&vs->conns);
+	if (conn && flow_to_guest(conn))
+		conn_schedule(conn);
+	return conn;
+}
+
+static bool send_batch(struct vsock *vs)
+{
+	bool honest = true, hostile = true;
 	int i;
 
-	for (i = 0; i < BATCH && packet_room(vs->rxq); i++) {
-		if (vs->reply_count) {
-			packet_send(vs->rxq, &STAILQ_FIRST(&vs->replies)->pkt);
-			vs->packets_to_guest++;
-			drop_reply(vs);
-			continue;
-		}
-		conn = conn_dequeue(&vs->conns);
-		if (!conn)
+	for (i = 0; i < BATCH && (honest || hostile); i++) {
+		if (packet_room(vs->rxq))
+			honest = send_honest(vs);
+		if (packet_room(vs->rxq))
+			hostile = hostile_send(vs->hostile);
+		else
 			break;
-		if (flow_to_guest(conn))
-			conn_schedule(conn);
 	}
 	virtq_flush(vs->rxq);
 	return i == BATCH;
@@ -372,7 +389,8 @@ bool vsock_rest(struct vsock *vs)
 		return false;
 	if (vs->reply_count < REPLIES_MAX)
 		more = virtq_listen(vs->txq);
-	if (vs->reply_count || !TAILQ_EMPTY(&vs->conns.run))
+	if (vs->reply_count || !TAILQ_EMPTY(&vs->conns.run) ||
+	    hostile_wants_buffer(vs->hostile))
 		more |= virtq_listen(vs->rxq);
 	return more;
 }

@@ -9,6 +9,7 @@
 
 #include "conn.h"
 
+struct hostile;
 struct loop;
 struct options;
 struct packet;
@@ -24,6 +25,7 @@ enum vsock_queue {
 struct vsock {
 	const struct options *opts;
 	struct loop *loop;
+	struct hostile *hostile;
 	struct virtq *rxq;
 	struct virtq *txq;
 	struct virtq *eventq; /* at rest if the client keeps it */
@@ -40,7 +42,8 @@ struct vsock {
 };
 
 void vsock_init(struct vsock *vs, const struct options *opts, struct loop *loop,
-		struct virtq *rxq, struct virtq *txq, struct virtq *eventq);
+		struct hostile *hostile, struct virtq *rxq, struct virtq *txq,
+		struct virtq *eventq);
 
 /* The driver has its queues up, or took them down: every connection ends. */
 void vsock_start(struct vsock *vs, uint64_t features);
