@@ -60,7 +60,7 @@ install: tools ## install the tool, its manual and the library: PREFIX, DESTDIR
 	+$(MAKE) -C tools/packaging O=$(BUILD) install
 
 setup: ## install with apt whatever the other targets need
-	$(SETUP) build guest demo style interop source-6.12 source-7.2
+	$(SETUP) build guest demo style fuzz interop source-6.12 source-7.2
 
 guest: ## open a shell in a guest: KERNEL=6.1, 6.12, 7.2, uml, debug or kcsan
 	$(SETUP) build guest
@@ -97,6 +97,12 @@ interop: ## run the tests that need no script against vhost-device-vsock
 	$(GUEST)/check --host vhost-device-vsock \
 		--kernels "$(KERNELS)" --tests "$(TESTS)"
 
+fuzz: KERNEL ?= debug
+fuzz: ## fuzz the pure rooms and a guest: FUZZ_SECONDS=, FUZZ_PACKETS=, KERNEL=
+	$(SETUP) build guest fuzz
+	$(GUEST)/build-kernel $(KERNEL)
+	tools/testing/fuzz/run $(KERNEL)
+
 style: ## checkpatch, sparse, W=1, shellcheck and codespell, all strict
 	$(SETUP) build style
 	tools/testing/style
@@ -113,4 +119,4 @@ help: ## list these targets
 
 FORCE:
 .PHONY: FORCE all module tools modules_install install setup guest demo check \
-	check-all kunit coverage interop style kernels clean help
+	check-all kunit coverage fuzz interop style kernels clean help

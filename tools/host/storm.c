@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../testing/unit/random.h"
 #include "hostile.h"
 #include "util.h"
 #include "vsock.h"
@@ -43,9 +42,32 @@ struct storm {
 	struct flow flows[FLOWS];
 };
 
+static uint64_t next(struct storm *s)
+{
+	uint64_t x = s->dice += 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/* 0 to limit - 1 */
 static uint32_t roll(struct storm *s, uint32_t limit)
 {
-	return random_below(&s->dice, limit);
+	return next(s) % limit;
+}
+
+/* Small, large and special numbers alike */
+static uint32_t any(struct storm *s)
+{
+	static const uint32_t special[] = {
+		0, 1, 2, 43, 44, 45, 0x7fffffff, 0x80000000, 0xfffffffe,
+		0xffffffff,
+	};
+
+	if (!roll(s, 4))
+		return special[roll(s, ARRAY_SIZE(special))];
+	return next(s) >> (32 + roll(s, 32));
 }
 
 static bool chance(struct storm *s, uint32_t percent)
@@ -129,7 +151,7 @@ static uint32_t some_guest_port(struct storm *s)
 
 	if (chance(s, 20))
 		port += 10;
-	return chance(s, 5) ? random_u32(&s->dice) : port;
+	return chance(s, 5) ? any(s) : port;
 }
 
 static struct packet request(struct storm *s)
@@ -216,41 +238,41 @@ static void spoil(struct storm *s, struct packet *pkt, uint32_t *used)
 		pkt->dst_cid = some_cid(s);
 		break;
 	case 2:
-		pkt->src_port = random_u32(&s->dice);
+		pkt->src_port = any(s);
 		break;
 	case 3:
-		pkt->dst_port = random_u32(&s->dice);
+		pkt->dst_port = any(s);
 		break;
 	case 4:
-		pkt->len = random_u32(&s->dice);
+		pkt->len = any(s);
 		break;
 	case 5:
 		pkt->len = roll(s, RX_BUFFER);
 		*used = PACKET_HEADER_SIZE + pkt->len;
 		break;
 	case 6:
-		pkt->type = random_u32(&s->dice);
+		pkt->type = any(s);
 		break;
 	case 7:
-		pkt->op = random_u32(&s->dice);
+		pkt->op = any(s);
 		break;
 	case 8:
 		pkt->op = roll(s, 8);
 		break;
 	case 9:
-		pkt->flags = random_u32(&s->dice);
+		pkt->flags = any(s);
 		break;
 	case 10:
-		pkt->buf_alloc = random_u32(&s->dice);
+		pkt->buf_alloc = any(s);
 		break;
 	case 11:
-		pkt->fwd_cnt = random_u32(&s->dice);
+		pkt->fwd_cnt = any(s);
 		break;
 	case 12:
 		pkt->fwd_cnt += roll(s, 3) - 1;
 		break;
 	default:
-		*used = random_u32(&s->dice);
+		*used = any(s);
 	}
 }
 
