@@ -23,6 +23,7 @@
 #include "lib/machine.h"
 #include "lib/reader.h"
 #include "lib/scene.h"
+#include "lib/table.h"
 
 #define PAGE 4096
 #define NOBODY 65534
@@ -34,26 +35,6 @@
 #define NO_WAY 1
 
 #define AT(type, member) offsetof(struct type, member)
-
-/* The names in the table's second column. */
-enum {
-	CALL_START = VSOCKDEV_NR_START,
-	CALL_STOP = VSOCKDEV_NR_STOP,
-	CALL_SEND_REQUEST = VSOCKDEV_NR_SEND_REQUEST,
-	CALL_SEND_RESPONSE = VSOCKDEV_NR_SEND_RESPONSE,
-	CALL_SEND_RST = VSOCKDEV_NR_SEND_RST,
-	CALL_SEND_SHUTDOWN = VSOCKDEV_NR_SEND_SHUTDOWN,
-	CALL_SEND_VMO = VSOCKDEV_NR_SEND_VMO,
-	CALL_RESET_DONE = VSOCKDEV_NR_RESET_DONE,
-	CALL_GET_CID = VSOCKDEV_NR_GET_CID,
-	CALL_GET_INFO = VSOCKDEV_NR_GET_INFO,
-	CALL_ioctl,
-	CALL_lseek,
-	CALL_mmap,
-	CALL_open,
-	CALL_read,
-	CALL_write,
-};
 
 static int answer(long result)
 {
@@ -749,22 +730,6 @@ TEST_F(row, and_changes_nothing)
 	}
 	if (!self->scene.over)
 		scene_expect_untouched(&self->scene);
-}
-
-/* Are there answers that the table does not have? */
-static const struct {
-	unsigned int call;
-	int error;
-} rows[] = {
-#include "errors-rows.h"
-};
-
-static bool in_table(unsigned int call, int error)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].call == call && rows[i].error == error)
-			return true;
-	return false;
 }
 
 /* Numbers at which things change, and what may be a descriptor. */

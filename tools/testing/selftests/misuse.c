@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -22,6 +21,7 @@
 #include <kselftest_harness.h>
 
 #include "lib/link.h"
+#include "lib/trap.h"
 
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
@@ -98,51 +98,6 @@ static void send_descriptor(int sock, int fd)
 	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
 	if (sendmsg(sock, &msg, MSG_DONTWAIT) != 1)
 		fail("SCM_RIGHTS: %s", strerror(errno));
-}
-
-/* Whoever reads into @page waits until @fd is closed. */
-struct trap {
-	int fd;
-	void *page;
-};
-
-static bool trap_set(struct trap *trap)
-{
-	size_t size = sysconf(_SC_PAGESIZE);
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register area = {
-		.range.len = size,
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-
-	trap->fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (trap->fd < 0)
-		return false;
-	trap->page = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	area.range.start = (uintptr_t)trap->page;
-	if (ioctl(trap->fd, UFFDIO_API, &api) ||
-	    ioctl(trap->fd, UFFDIO_REGISTER, &area))
-		fail("userfaultfd: %s", strerror(errno));
-	return true;
-}
-
-static void trap_wait(struct trap *trap, unsigned int readers)
-{
-	struct pollfd fds = { .fd = trap->fd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	while (readers) {
-		if (poll(&fds, 1, HANG_GUARD_MS) != 1)
-			fail("%u readers are not in the trap", readers);
-		if (read(trap->fd, &msg, sizeof(msg)) == sizeof(msg))
-			readers--;
-	}
-}
-
-static void trap_release(struct trap *trap)
-{
-	close(trap->fd);
 }
 
 /* A reader of a socket that was given away, in the midst of its copy. */

@@ -46,8 +46,7 @@ static void must(const struct fake *fake, unsigned long cmd, void *arg,
 
 #define MUST(fake, name, arg) must(fake, VSOCKDEV_FAKE_##name, arg, #name)
 
-/* The driver has made it by now, as plugging in includes the probe. */
-static void find_own_node(struct fake *fake)
+bool fake_find_node(struct fake *fake)
 {
 	char pattern[96];
 	glob_t found;
@@ -56,10 +55,11 @@ static void find_own_node(struct fake *fake)
 		 "/sys/bus/virtio/devices/virtio%u/vsockdev/vsockdev*",
 		 fake->index);
 	if (glob(pattern, 0, NULL, &found))
-		fail("virtio%u has no node", fake->index);
+		return false;
 	snprintf(fake->node, sizeof(fake->node), "/dev/%s",
 		 strrchr(found.gl_pathv[0], '/') + 1);
 	globfree(&found);
+	return true;
 }
 
 int fake_open_node(const struct fake *fake)
@@ -103,7 +103,9 @@ void fake_open(struct fake *fake, const struct fake_options *options)
 	add.queue_size = options->queue_size ?: FAKE_QUEUE_SIZE;
 	MUST(fake, ADD, &add);
 	fake->index = add.index;
-	find_own_node(fake);
+	/* The driver has made it by now, as plugging in includes the probe. */
+	if (!fake_find_node(fake))
+		fail("virtio%u has no node", fake->index);
 	if (!options->no_start)
 		start_node(fake, &options->start);
 }
@@ -207,7 +209,7 @@ void packet_encode(const struct packet *packet, void *header)
 	memcpy(header, &wire, sizeof(wire));
 }
 
-static void packet_decode(struct packet *packet, const void *header)
+void packet_decode(struct packet *packet, const void *header)
 {
 	struct virtio_vsock_hdr wire;
 
@@ -240,11 +242,17 @@ void fake_put(struct fake *fake, const struct packet *packet)
 	fake_put_bytes(fake, bytes, len, len);
 }
 
-void fake_event(struct fake *fake, uint32_t id)
+int fake_try_event(struct fake *fake, uint32_t id)
 {
 	struct virtio_vsock_event event = { .id = htole32(id) };
-	int error = fake_try_put(fake, FAKE_EVENTS, &event, sizeof(event),
-				 sizeof(event), VSOCKDEV_FAKE_INTERRUPT_WANTED);
+
+	return fake_try_put(fake, FAKE_EVENTS, &event, sizeof(event),
+			    sizeof(event), VSOCKDEV_FAKE_INTERRUPT_WANTED);
+}
+
+void fake_event(struct fake *fake, uint32_t id)
+{
+	int error = fake_try_event(fake, id);
 
 	if (error)
 		fail("transport event: %s", strerror(-error));

@@ -66,6 +66,9 @@ void fake_close(struct fake *fake);
 void fake_remove(struct fake *fake); /* the open files stay */
 int fake_open_node(const struct fake *fake);
 
+/* Looks what its node is called, if a driver has it. */
+bool fake_find_node(struct fake *fake);
+
 /* 0 or a negative errno. */
 int fake_call(const struct fake *fake, unsigned long cmd, void *arg);
 
@@ -84,11 +87,13 @@ void wait_until_handled(struct fake *fake);
 void fake_interrupt(struct fake *fake, enum fake_queue queue);
 
 /* A header, and the whole of the packet; gives back its length. */
+void packet_decode(struct packet *packet, const void *header);
 void packet_encode(const struct packet *packet, void *header);
 size_t packet_bytes(const struct packet *packet, uint8_t *bytes);
 
 /* Transport events, and the configuration. */
 void fake_event(struct fake *fake, uint32_t id);
+int fake_try_event(struct fake *fake, uint32_t id);
 void fake_set_cid(struct fake *fake, uint64_t cid, bool tell);
 
 /*

@@ -3,7 +3,6 @@
 #include "uring.h"
 
 #include <errno.h>
-#include <linux/io_uring.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,8 +15,6 @@
 
 #define ENTRIES 8
 
-static struct io_uring_params params;
-
 static void *map(int fd, size_t size, off_t offset)
 {
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
@@ -28,22 +25,38 @@ static void *map(int fd, size_t size, off_t offset)
 	return map;
 }
 
+static size_t ring_size(const struct io_uring_params *params)
+{
+	return params->cq_off.cqes +
+	       params->cq_entries * sizeof(struct io_uring_cqe);
+}
+
+static size_t entries_size(const struct io_uring_params *params)
+{
+	return params->sq_entries * sizeof(struct io_uring_sqe);
+}
+
 bool uring_open(struct uring *uring)
 {
-	memset(&params, 0, sizeof(params));
-	uring->fd = syscall(SYS_io_uring_setup, ENTRIES, &params);
+	struct io_uring_params *params = &uring->params;
+
+	memset(params, 0, sizeof(*params));
+	uring->fd = syscall(SYS_io_uring_setup, ENTRIES, params);
 	if (uring->fd < 0)
 		return false;
-	if (!(params.features & IORING_FEAT_SINGLE_MMAP))
+	if (!(params->features & IORING_FEAT_SINGLE_MMAP))
 		fail("io_uring without IORING_FEAT_SINGLE_MMAP");
-	uring->ring = map(uring->fd,
-			  params.cq_off.cqes + params.cq_entries *
-					       sizeof(struct io_uring_cqe),
-			  IORING_OFF_SQ_RING);
-	uring->entries = map(uring->fd,
-			     params.sq_entries * sizeof(struct io_uring_sqe),
+	uring->ring = map(uring->fd, ring_size(params), IORING_OFF_SQ_RING);
+	uring->entries = map(uring->fd, entries_size(params),
 			     IORING_OFF_SQES);
 	return true;
+}
+
+void uring_close(struct uring *uring)
+{
+	munmap(uring->ring, ring_size(&uring->params));
+	munmap(uring->entries, entries_size(&uring->params));
+	close(uring->fd);
 }
 
 static uint32_t *word(struct uring *uring, uint32_t offset)
@@ -53,11 +66,11 @@ static uint32_t *word(struct uring *uring, uint32_t offset)
 
 static void submit(struct uring *uring, const struct io_uring_sqe *sqe)
 {
-	uint32_t *tail = word(uring, params.sq_off.tail);
-	uint32_t slot = *tail & *word(uring, params.sq_off.ring_mask);
+	uint32_t *tail = word(uring, uring->params.sq_off.tail);
+	uint32_t slot = *tail & *word(uring, uring->params.sq_off.ring_mask);
 
 	memcpy((struct io_uring_sqe *)uring->entries + slot, sqe, sizeof(*sqe));
-	word(uring, params.sq_off.array)[slot] = slot;
+	word(uring, uring->params.sq_off.array)[slot] = slot;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, uring->fd, 1, 0, 0, NULL, 0) != 1)
 		fail("io_uring_enter: %s", strerror(errno));
@@ -81,8 +94,8 @@ void uring_read(struct uring *uring, uint64_t tag, int fd, void *buf,
 
 bool uring_is_quiet(struct uring *uring)
 {
-	return *word(uring, params.cq_off.head) ==
-	       __atomic_load_n(word(uring, params.cq_off.tail),
+	return *word(uring, uring->params.cq_off.head) ==
+	       __atomic_load_n(word(uring, uring->params.cq_off.tail),
 			       __ATOMIC_ACQUIRE);
 }
 
@@ -95,7 +108,7 @@ struct end {
 static struct end next_end(struct uring *uring)
 {
 	struct pollfd fds = { .fd = uring->fd, .events = POLLIN };
-	uint32_t *head = word(uring, params.cq_off.head);
+	uint32_t *head = word(uring, uring->params.cq_off.head);
 	struct io_uring_cqe *cqe;
 	struct end end;
 
@@ -103,8 +116,8 @@ static struct end next_end(struct uring *uring)
 		fail("io_uring ends nothing");
 	if (uring_is_quiet(uring))
 		fail("io_uring is readable and has no end to tell");
-	cqe = (struct io_uring_cqe *)word(uring, params.cq_off.cqes);
-	cqe += *head & *word(uring, params.cq_off.ring_mask);
+	cqe = (struct io_uring_cqe *)word(uring, uring->params.cq_off.cqes);
+	cqe += *head & *word(uring, uring->params.cq_off.ring_mask);
 	end = (struct end){ .tag = cqe->user_data, .result = cqe->res };
 	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
 	return end;

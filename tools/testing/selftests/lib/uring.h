@@ -3,6 +3,7 @@
 #ifndef VSOCKDEV_TEST_URING_H
 #define VSOCKDEV_TEST_URING_H
 
+#include <linux/io_uring.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,12 +12,16 @@
 
 struct uring {
 	int fd;
+	struct io_uring_params params;
 	void *ring; /* both queues' heads, and the completions */
 	void *entries; /* of the submission queue */
 };
 
 /* False if this kernel has none. */
 bool uring_open(struct uring *uring);
+
+/* What has not ended is cancelled. */
+void uring_close(struct uring *uring);
 
 /* Begins a read, which is known as @tag. @flags: IOSQE_... */
 void uring_read(struct uring *uring, uint64_t tag, int fd, void *buf,

@@ -359,7 +359,7 @@ uint64_t blocks_of(int file)
 
 bool all_zero(const uint8_t *bytes, size_t len)
 {
-	return !*bytes && !memcmp(bytes, bytes + 1, len - 1);
+	return !len || (!*bytes && !memcmp(bytes, bytes + 1, len - 1));
 }
 
 /* Its pages come in no order. */
