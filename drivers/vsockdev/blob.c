@@ -226,7 +226,7 @@ struct vsockdev_frame *vsockdev_blob_read(struct vsockdev_blob *blob, u32 len,
 	struct vsockdev_frame *frame;
 	struct page *page;
 
-	frame = vsockdev_frame_alloc_paged(GFP_KERNEL_ACCOUNT);
+	frame = vsockdev_frame_alloc_lent(GFP_KERNEL_ACCOUNT);
 	if (!frame)
 		return ERR_PTR(-ENOMEM);
 	len = align_end(blob, min_t(u32, len, VSOCKDEV_PAGED_MAX));

@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "conn.h"
 #include "sock.h"
+#include "transmit.h"
 #include "workers.h"
 
 /* An odd number, so that nothing else in an skb looks like its multiples */
@@ -51,9 +52,51 @@ static void wake_pump(struct sock *sk)
 	rcu_read_unlock();
 }
 
+/*
+ * A program that writes sends its bytes itself. Nobody else does: a worker
+ * must not wait for a program, and may be in the middle of another connection.
+ */
+static bool may_send(const struct sock *sk)
+{
+	return sk->sk_family == AF_UNIX && in_task() && !irqs_disabled() &&
+	       !(current->flags & (PF_KTHREAD | PF_EXITING));
+}
+
 static void sock_data_ready(struct sock *sk)
 {
-	wake_pump(sk);
+	struct vsockdev_conn *conn = NULL;
+	struct vsockdev_sock *vs;
+
+	if (!may_send(sk)) {
+		wake_pump(sk);
+		return;
+	}
+	rcu_read_lock();
+	vs = rcu_dereference_sk_user_data(sk);
+	/* Without a socket, a connection does not keep the module */
+	if (vs && try_module_get(THIS_MODULE)) {
+		if (vsockdev_conn_tryget(vs->conn))
+			conn = vs->conn;
+		else
+			module_put(THIS_MODULE);
+	}
+	rcu_read_unlock();
+	if (!conn)
+		return;
+	vsockdev_transmit_now(conn);
+	vsockdev_conn_put(conn);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * A stream of AF_UNIX calls this for each skb that its reader is through with.
+ * It is of interest only if the socket was full, and then has room for several.
+ */
+static void unix_stream_write_space(struct sock *sk, struct socket *sock)
+{
+	if (vsockdev_sock_unix_has_room(sk) &&
+	    test_and_clear_bit(SOCK_NOSPACE, &sock->flags))
+		wake_pump(sk);
 }
 
 /* As the socket's own does: it asks for no more calls until it is full again */
@@ -61,6 +104,10 @@ static void sock_write_space(struct sock *sk)
 {
 	struct socket *sock = READ_ONCE(sk->sk_socket);
 
+	if (sock && sk->sk_family == AF_UNIX && sk->sk_type == SOCK_STREAM) {
+		unix_stream_write_space(sk, sock);
+		return;
+	}
 	if (sock)
 		clear_bit(SOCK_NOSPACE, &sock->flags);
 	wake_pump(sk);

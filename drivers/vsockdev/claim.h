@@ -8,10 +8,9 @@
 #include <linux/atomic.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
+#include <net/sock.h>
 
 struct cred;
-struct sock;
-struct socket;
 struct vsockdev_conn;
 
 /**
@@ -51,6 +50,12 @@ struct vsockdev_sock {
 	bool reads_ended;
 	bool writes_ended;
 };
+
+/* As AF_UNIX itself sees it: not just one byte */
+static inline bool vsockdev_sock_unix_has_room(const struct sock *sk)
+{
+	return sk_wmem_alloc_get(sk) <= READ_ONCE(sk->sk_sndbuf) / 4;
+}
 
 /* What ended a socket is said once, by a callback or by the pump */
 static inline void vsockdev_sock_note_error(struct vsockdev_sock *vs,

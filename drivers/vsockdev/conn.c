@@ -90,6 +90,7 @@ struct vsockdev_conn *vsockdev_conn_alloc(struct vsockdev *vd,
 	conn->vd = vd;
 	refcount_set(&conn->refs, 1);
 	INIT_WORK(&conn->work, pump);
+	mutex_init(&conn->io_mutex);
 	conn->place = -1;
 	conn->addr = *addr;
 	conn->type = type;

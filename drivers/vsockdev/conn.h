@@ -6,6 +6,7 @@
 #define VSOCKDEV_CONN_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sizes.h>
@@ -91,8 +92,11 @@ struct vsockdev_chunk {
  * @rcu: frees it, as socket callbacks reach it without a lock
  * @work: the pump, see pump.c
  * @place: where @work runs, see workers.c; -1 as long as there is no socket
- * @sock: the program's socket; set once when it is claimed. After that only
- *	@work uses and clears it
+ * @sock: the program's socket; set once when it is claimed, and then used and
+ *	cleared under @io_mutex
+ * @io_mutex: held by whoever moves bytes in or out of @sock: @work, or a
+ *	context that does so at once if nobody else does. May be held for as
+ *	long as a program likes, so only @work waits for it
  * @memcg: who pays for its memory
  * @addr: its address
  * @id: never used again
@@ -111,6 +115,7 @@ struct vsockdev_chunk {
  * @tx_split: the first staged frame does not fit the peer's window any more
  * @tx_small_pass: one small packet more may go out
  * @tx_waiting: the pump wants to be woken when a staged frame was sent
+ * @tx_corked: small writes wait until the packets before them were sent
  * @rx_discard: the program does not want what comes
  * @rx_ended: all that the peer sent before its SHUTDOWN was handed over
  * @aborted: do not hand over what is left, or wait until it is
@@ -121,6 +126,9 @@ struct vsockdev_chunk {
  * @tx_frames: staged frames
  * @tx_frame_count: how many they are
  * @tx_staged: payload in them
+ * @tx_in_ring: frames in the TX queue
+ * @tx_ring_bytes: payload in them
+ * @tx_crowded: that is its share: it may send when the device returned some
  * @tx_node: in vsockdev_sched.active while @tx_frames is not empty
  * @tx_deficit: bytes it may send before it is the next one's turn
  * @blob: the range of a SEND_VMO. Set with @vmo_active; after that only @work
@@ -148,7 +156,7 @@ struct vsockdev_chunk {
  *
  * References are held by the table, by membership of vsockdev_sched.control,
  * by the timer and by @work while either is pending or running, by each frame
- * of a SEND_VMO, and by whoever looked the connection up.
+ * with data, and by whoever looked the connection up.
  */
 struct vsockdev_conn {
 	struct vsockdev *vd;
@@ -157,6 +165,8 @@ struct vsockdev_conn {
 	struct work_struct work;
 	int place;
 	struct vsockdev_sock *sock;
+	/* Guards what is behind sock, and blob */
+	struct mutex io_mutex;
 	struct mem_cgroup *memcg;
 	struct vsockdev_addr addr;
 	u64 id;
@@ -185,6 +195,10 @@ struct vsockdev_conn {
 	struct list_head tx_frames;
 	u32 tx_frame_count;
 	u32 tx_staged;
+	u32 tx_in_ring;
+	u32 tx_ring_bytes;
+	bool tx_crowded;
+	bool tx_corked;
 	struct list_head tx_node;
 	u32 tx_deficit;
 	struct vsockdev_blob *blob;

@@ -423,50 +423,121 @@ static bool count_message(struct vsockdev_conn *conn, u32 len, bool end)
 	return true;
 }
 
-/* What has arrived is to be delivered */
-static void arrived(struct vsockdev_conn *conn, u32 len, bool end)
+/*
+ * What has arrived is to be delivered. @more of a stream waits already: then
+ * the pump is at it, or waits for room in the socket.
+ */
+static void arrived(struct vsockdev_conn *conn, u32 len, bool end, bool more)
 {
-	if (conn->type != VSOCKDEV_TYPE_SEQPACKET ||
-	    count_message(conn, len, end))
+	if (conn->type == VSOCKDEV_TYPE_SEQPACKET ?
+	    count_message(conn, len, end) : !more)
 		vsockdev_conn_wake(conn);
 }
 
-/**
- * vsockdev_deliver_queue() - queue received bytes for the program
- * @conn: ESTABLISHED, and @len was counted in its credit
- * @payload: the bytes
- * @len: how many; 0 only if it is where a message ends
- * @end: a message of SEQPACKET ends here
- *
- * Context: under the device's lock, which is dropped for a while.
+/* Of those who deliver, only the RX work adds to what is to be delivered */
+static bool may_deliver(const struct vsockdev_conn *conn)
+{
+	return conn->type == VSOCKDEV_TYPE_STREAM &&
+	       list_empty(&conn->rx_chunks);
+}
+
+/* To write into a TCP socket means to wait for the program that has its lock */
+static ssize_t write_now(struct vsockdev_conn *conn, const void *payload,
+			 u32 len)
+{
+	struct vsockdev_sock *vs;
+	struct mem_cgroup *memcg;
+	ssize_t ret = -EAGAIN;
+
+	if (!mutex_trylock(&conn->io_mutex))
+		return ret;
+	vs = smp_load_acquire(&conn->sock);
+	if (vs && !vsockdev_sock_is_tcp(vs)) {
+		memcg = set_active_memcg(conn->memcg);
+		ret = vsockdev_sock_write(vs, payload, len);
+		set_active_memcg(memcg);
+	}
+	mutex_unlock(&conn->io_mutex);
+	return ret;
+}
+
+/*
+ * Hands bytes over at once if nobody has to be waited for. Returns how many.
+ * The lock is dropped meanwhile.
  */
-void vsockdev_deliver_queue(struct vsockdev_conn *conn, const void *payload,
-			    u32 len, bool end)
+static u32 deliver_now(struct vsockdev_conn *conn, const void *payload,
+		       u32 len)
+{
+	struct vsockdev *vd = conn->vd;
+	ssize_t ret;
+
+	if (!may_deliver(conn))
+		return 0;
+	spin_unlock(&vd->lock);
+	ret = write_now(conn, payload, len);
+	spin_lock(&vd->lock);
+	if (ret == -EAGAIN)
+		return 0;
+	if (ret > 0) {
+		forwarded(conn, ret);
+		return ret;
+	}
+	conn->rx_discard = true;
+	vsockdev_conn_wake(conn);
+	return 0;
+}
+
+/* Leaves bytes to the pump. The lock is dropped meanwhile */
+static void deliver_later(struct vsockdev_conn *conn, const void *payload,
+			  u32 len, bool end)
 {
 	struct vsockdev *vd = conn->vd;
 	struct vsockdev_chunk *chunk;
+	bool more;
 
-	lockdep_assert_held(&vd->lock);
-
-	if (conn->rx_discard) {
-		vd->stats.rx_discarded += len;
-		forwarded(conn, len);
-		return;
-	}
 	if (join_chunk(conn, payload, len, end)) {
-		arrived(conn, len, end);
+		arrived(conn, len, end, true);
 		return;
 	}
 
-	vsockdev_conn_get(conn);
 	spin_unlock(&vd->lock);
 	chunk = make_chunk(conn, payload, len, end);
 	spin_lock(&vd->lock);
 	if (!chunk) {
 		vsockdev_conn_fail(conn, -ENOMEM);
 	} else {
+		more = !list_empty(&conn->rx_chunks);
 		list_add_tail(&chunk->node, &conn->rx_chunks);
-		arrived(conn, len, end);
+		arrived(conn, len, end, more);
+	}
+}
+
+/**
+ * vsockdev_deliver_receive() - take received bytes for the program
+ * @conn: ESTABLISHED, and @len was counted in its credit
+ * @payload: the bytes
+ * @len: how many; 0 only if it is where a message ends
+ * @end: a message of SEQPACKET ends here
+ *
+ * Context: the RX work, under the device's lock, which is dropped for a while.
+ */
+void vsockdev_deliver_receive(struct vsockdev_conn *conn, const void *payload,
+			      u32 len, bool end)
+{
+	u32 done = 0;
+
+	lockdep_assert_held(&conn->vd->lock);
+
+	vsockdev_conn_get(conn);
+	if (!conn->rx_discard)
+		done = deliver_now(conn, payload, len);
+	payload += done;
+	len -= done;
+	if (conn->rx_discard) {
+		conn->vd->stats.rx_discarded += len;
+		forwarded(conn, len);
+	} else if (len || !done) {
+		deliver_later(conn, payload, len, end);
 	}
 	vsockdev_conn_put(conn);
 }

@@ -47,6 +47,16 @@ static void config_changed(struct virtio_device *vdev)
 	queue_work(vsockdev_wq, &vd->event_work);
 }
 
+/* Whoever asks from now on gets ENODEV */
+static void close_for_good(struct vsockdev *vd)
+{
+	vd->gone = true;
+	vsockdev_owner_drop_conns(vd, false, ENODEV);
+	vsockdev_sched_clear(vd);
+	vsockdev_event_drop(&vd->reset_event);
+	vsockdev_stream_close(&vd->stream, -ENODEV);
+}
+
 /**
  * vsockdev_device_resume_rx() - read packets again
  * @vd: the device, whose RX work stopped as there was no room for replies
@@ -56,12 +66,26 @@ void vsockdev_device_resume_rx(struct vsockdev *vd)
 	queue_work(vsockdev_wq, &vd->rx_work);
 }
 
+/*
+ * A device that has broken a queue is as good as gone, but for its memory,
+ * which is ours again when it is unbound.
+ */
+static void look_for_damage(struct vsockdev *vd)
+{
+	spin_lock(&vd->lock);
+	if (vd->ready && !vd->gone && vsockdev_ring_broken(&vd->ring)) {
+		dev_err(&vd->dev, "the device has broken a virtqueue\n");
+		close_for_good(vd);
+	}
+	spin_unlock(&vd->lock);
+}
+
 static bool rx_may_go_on(struct vsockdev *vd)
 {
 	bool may;
 
 	spin_lock(&vd->lock);
-	may = vd->ready && vsockdev_sched_reply_room(vd);
+	may = vd->ready && !vd->gone && vsockdev_sched_reply_room(vd);
 	spin_unlock(&vd->lock);
 	return may;
 }
@@ -96,26 +120,18 @@ static void rx_work(struct work_struct *work)
 	if (rx_all(vd, &budget) && !virtqueue_enable_cb(vq))
 		vsockdev_device_resume_rx(vd);
 	virtqueue_kick(vq);
+	look_for_damage(vd);
 }
 
 static void tx_work(struct work_struct *work)
 {
 	struct vsockdev *vd = container_of(work, struct vsockdev, tx_work);
-	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_TX];
-	LIST_HEAD(done);
-	bool enabled;
 
 	spin_lock(&vd->lock);
-	virtqueue_disable_cb(vq);
-	vsockdev_ring_tx_reclaim(&vd->ring, &done);
-	vsockdev_sched_returned(vd, &done);
-	enabled = vsockdev_ring_tx_enable(&vd->ring);
+	if (vd->ready)
+		vsockdev_ring_tx_disarm(&vd->ring);
 	vsockdev_sched_unlock(vd);
-
-	vsockdev_frames_free(&done);
-	/* The device returned more meanwhile, and may go on to: let others run */
-	if (!enabled)
-		queue_work(vsockdev_wq, &vd->tx_work);
+	look_for_damage(vd);
 }
 
 /* The upper half is reserved and zero */
@@ -134,8 +150,8 @@ static void transport_reset(struct vsockdev *vd, bool asked)
 	bool changed;
 
 	spin_lock(&vd->lock);
-	changed = vd->ready && cid != vd->cid;
-	if (vd->ready && (asked || changed)) {
+	changed = vd->ready && !vd->gone && cid != vd->cid;
+	if (vd->ready && !vd->gone && (asked || changed)) {
 		vsockdev_owner_reset(vd);
 		vsockdev_owner_tell_reset(vd, cid);
 	}
@@ -159,6 +175,7 @@ static void event_work(struct work_struct *work)
 		queue_work(vsockdev_wq, &vd->event_work);
 	virtqueue_kick(vq);
 	transport_reset(vd, reset);
+	look_for_damage(vd);
 }
 
 static int ring_prepare(struct vsockdev *vd)
@@ -225,7 +242,6 @@ static void ring_stop(struct vsockdev *vd)
 	vsockdev_frames_free(&left);
 }
 
-/* For good: whoever asks from now on gets ENODEV */
 static void device_gone(struct vsockdev *vd)
 {
 	bool was_ready;
@@ -233,11 +249,7 @@ static void device_gone(struct vsockdev *vd)
 	spin_lock(&vd->lock);
 	was_ready = vd->ready;
 	vd->ready = false;
-	vd->gone = true;
-	vsockdev_owner_drop_conns(vd, false, ENODEV);
-	vsockdev_sched_clear(vd);
-	vsockdev_event_drop(&vd->reset_event);
-	vsockdev_stream_close(&vd->stream, -ENODEV);
+	close_for_good(vd);
 	spin_unlock(&vd->lock);
 	if (was_ready)
 		ring_stop(vd);

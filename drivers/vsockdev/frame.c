@@ -3,12 +3,13 @@
  * vsockdev - packets to be sent
  *
  * DOC: Most frames are header and payload in one piece of memory, as every
- * device takes those. The payload of a paged frame lies in pages that belong
- * to somebody else, and is not copied: the frame has a reference to each page
+ * device takes those. Other frames have a payload that lies in pages of a file,
+ * or in skbs of a program, and is not copied: the frame has a reference to each
  * until it is freed, which is when the device has returned it or was reset.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 
 #include "frame.h"
@@ -16,11 +17,12 @@
 static void frame_init(struct vsockdev_frame *frame, u32 room)
 {
 	frame->control = false;
+	frame->vmo = false;
 	frame->owner = NULL;
 	frame->flags = 0;
 	frame->room = room;
 	frame->len = 0;
-	frame->pages = NULL;
+	frame->lent = NULL;
 }
 
 /**
@@ -55,33 +57,34 @@ struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp)
 }
 
 /**
- * vsockdev_frame_alloc_paged() - a packet that takes its payload from pages
+ * vsockdev_frame_alloc_lent() - a packet whose payload lies elsewhere
  * @gfp: how to allocate
  *
- * Return: the frame, for vsockdev_frame_add_page(), or NULL.
+ * Return: the frame, to which pages or skbs are added, or NULL.
  */
-struct vsockdev_frame *vsockdev_frame_alloc_paged(gfp_t gfp)
+struct vsockdev_frame *vsockdev_frame_alloc_lent(gfp_t gfp)
 {
 	struct vsockdev_frame *frame;
+	struct vsockdev_lent *lent;
+	size_t size = ALIGN(struct_size(frame, data, VSOCKDEV_HDR_LEN),
+			    __alignof__(*lent));
 
-	frame = kmalloc(struct_size(frame, data, VSOCKDEV_HDR_LEN), gfp);
+	frame = kmalloc(size + sizeof(*lent), gfp);
 	if (!frame)
 		return NULL;
 	frame_init(frame, 0);
-	frame->pages = kmalloc(sizeof(*frame->pages), gfp);
-	if (!frame->pages) {
-		kfree(frame);
-		return NULL;
-	}
-	sg_init_table(frame->pages->sg, ARRAY_SIZE(frame->pages->sg));
-	frame->pages->page_count = 0;
-	frame->pages->sg_count = 1;
+	lent = (void *)frame + size;
+	sg_init_table(lent->sg, ARRAY_SIZE(lent->sg));
+	lent->page_count = 0;
+	lent->skb_count = 0;
+	lent->sg_count = 1;
+	frame->lent = lent;
 	return frame;
 }
 
 /**
  * vsockdev_frame_add_page() - add bytes at the end of a payload
- * @frame: from vsockdev_frame_alloc_paged()
+ * @frame: from vsockdev_frame_alloc_lent(), without skbs
  * @page: where they are; the frame takes over a reference
  * @offset: in @page
  * @len: bytes, in @page
@@ -92,20 +95,50 @@ struct vsockdev_frame *vsockdev_frame_alloc_paged(gfp_t gfp)
 bool vsockdev_frame_add_page(struct vsockdev_frame *frame, struct page *page,
 			     u32 offset, u32 len, u32 runs)
 {
-	struct vsockdev_pages *pages = frame->pages;
-	struct scatterlist *last = &pages->sg[pages->sg_count - 1];
+	struct vsockdev_lent *lent = frame->lent;
+	struct scatterlist *last = &lent->sg[lent->sg_count - 1];
 
-	if (pages->page_count == VSOCKDEV_PAGES_MAX ||
+	if (lent->page_count == VSOCKDEV_PAGES_MAX ||
 	    frame->len + len > VSOCKDEV_PAGED_MAX)
 		return false;
-	if (pages->sg_count > 1 &&
+	if (lent->sg_count > 1 &&
 	    sg_phys(last) + last->length == page_to_phys(page) + offset)
 		last->length += len;
-	else if (pages->sg_count <= runs)
-		sg_set_page(&pages->sg[pages->sg_count++], page, len, offset);
+	else if (lent->sg_count <= runs)
+		sg_set_page(&lent->sg[lent->sg_count++], page, len, offset);
 	else
 		return false;
-	pages->pages[pages->page_count++] = page;
+	lent->pages[lent->page_count++] = page;
+	frame->len += len;
+	return true;
+}
+
+/**
+ * vsockdev_frame_add_skb() - add bytes of an skb at the end of a payload
+ * @frame: from vsockdev_frame_alloc_lent(), without pages
+ * @skb: where they are; the frame takes a reference of its own
+ * @offset: in @skb
+ * @len: bytes, in @skb
+ * @runs: see vsockdev_frame_add_page()
+ *
+ * Return: false if they do not fit.
+ */
+bool vsockdev_frame_add_skb(struct vsockdev_frame *frame, struct sk_buff *skb,
+			    u32 offset, u32 len, u32 runs)
+{
+	struct vsockdev_lent *lent = frame->lent;
+	struct scatterlist *next = &lent->sg[lent->sg_count];
+	int room = min_t(u32, runs, VSOCKDEV_PAGES_MAX) - (lent->sg_count - 1);
+	int count;
+
+	if (room <= 0 || frame->len + len > VSOCKDEV_PAGED_MAX ||
+	    lent->skb_count == VSOCKDEV_PAGES_MAX)
+		return false;
+	count = skb_to_sgvec_nomark(skb, next, offset, len);
+	if (count <= 0 || count > room)
+		return false;
+	lent->sg_count += count;
+	lent->skbs[lent->skb_count++] = skb_get(skb);
 	frame->len += len;
 	return true;
 }
@@ -120,17 +153,17 @@ static void drop_bytes(struct scatterlist *sg, u32 len)
 		    offset % PAGE_SIZE);
 }
 
-static void drop_front(struct vsockdev_pages *pages, u32 len)
+static void drop_front(struct vsockdev_lent *lent, u32 len)
 {
 	while (len) {
-		struct scatterlist *first = &pages->sg[1];
+		struct scatterlist *first = &lent->sg[1];
 		u32 part = min(len, first->length);
 
 		len -= part;
 		if (part == first->length) {
-			pages->sg_count--;
+			lent->sg_count--;
 			memmove(first, first + 1,
-				(pages->sg_count - 1) * sizeof(*first));
+				(lent->sg_count - 1) * sizeof(*first));
 			continue;
 		}
 		drop_bytes(first, part);
@@ -146,13 +179,13 @@ void vsockdev_frame_split(struct vsockdev_frame *frame,
 			  struct vsockdev_frame *head)
 {
 	u8 *payload = frame->data + VSOCKDEV_HDR_LEN;
-	struct vsockdev_pages *pages = frame->pages;
+	struct vsockdev_lent *lent = frame->lent;
 
 	frame->len -= head->len;
-	if (pages) {
-		sg_pcopy_to_buffer(pages->sg + 1, pages->sg_count - 1,
+	if (lent) {
+		sg_pcopy_to_buffer(lent->sg + 1, lent->sg_count - 1,
 				   head->data + VSOCKDEV_HDR_LEN, head->len, 0);
-		drop_front(pages, head->len);
+		drop_front(lent, head->len);
 		return;
 	}
 	memcpy(head->data + VSOCKDEV_HDR_LEN, payload, head->len);
@@ -167,13 +200,14 @@ void vsockdev_frame_split(struct vsockdev_frame *frame,
  */
 void vsockdev_frame_free(struct vsockdev_frame *frame)
 {
-	struct vsockdev_pages *pages = frame->pages;
+	struct vsockdev_lent *lent = frame->lent;
 	u32 i;
 
-	if (pages) {
-		for (i = 0; i < pages->page_count; i++)
-			put_page(pages->pages[i]);
-		kfree(pages);
+	if (lent) {
+		for (i = 0; i < lent->page_count; i++)
+			put_page(lent->pages[i]);
+		for (i = 0; i < lent->skb_count; i++)
+			consume_skb(lent->skbs[i]);
 	}
 	kfree(frame);
 }

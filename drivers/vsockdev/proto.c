@@ -199,7 +199,7 @@ static void receive_data(struct vsockdev_conn *conn,
 		vsockdev_conn_arm(conn, conn->close_timeout);
 	/* An empty message would read as an end of file: there are none */
 	if (hdr->len || (end && conn->rx_message))
-		vsockdev_deliver_queue(conn, payload, hdr->len, end);
+		vsockdev_deliver_receive(conn, payload, hdr->len, end);
 }
 
 /*

@@ -5,9 +5,12 @@
  * DOC: Each connection has one work item, the pump. Whatever may concern the
  * socket (the program wrote, read or closed; bytes came from the host; there
  * is credit again; the connection died) merely wakes it, and it looks at
- * everything: it is the only one that touches the socket, so no locking is
- * needed there, and if a program holds the socket's lock for ever, nobody but
- * this connection waits.
+ * everything. If a program holds the socket's lock for ever, nobody but this
+ * connection waits.
+ *
+ * Two things need not wait for it. A program that writes takes its bytes to
+ * the TX queue itself, and the RX work hands bytes over itself, if the pump is
+ * not at the socket just then, and where no program can make them wait.
  */
 #include <linux/sched/mm.h>
 
@@ -214,6 +217,7 @@ void vsockdev_pump_work(struct work_struct *work)
 						  work);
 	struct mem_cgroup *memcg;
 
+	mutex_lock(&conn->io_mutex);
 	/* Pairs with whoever published it, after what belongs to it */
 	if (smp_load_acquire(&conn->sock)) {
 		memcg = set_active_memcg(conn->memcg);
@@ -221,5 +225,6 @@ void vsockdev_pump_work(struct work_struct *work)
 			vsockdev_conn_wake(conn);
 		set_active_memcg(memcg);
 	}
+	mutex_unlock(&conn->io_mutex);
 	vsockdev_conn_put(conn);
 }

@@ -23,7 +23,10 @@
  * choice between connections is made before it, so it is kept short. It must
  * cover what a fast device takes between two interrupts.
  */
-#define TX_BYTES_MAX	(512 * 1024)
+#define TX_BYTES_MAX	(768 * 1024)
+
+/* Payload in the ring that may stay there after it was sent */
+#define TX_BYTES_LAZY	(16 * 1024)
 
 /* Ring entries, as a fraction, that only control packets may use */
 #define TX_RESERVE	8
@@ -98,6 +101,7 @@ int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,
 	if (ret)
 		return ret;
 	ring->tx_runs = tx_runs(ring, vdev);
+	vsockdev_ring_tx_disarm(ring);
 	ring->events = kcalloc(VSOCKDEV_EVENT_BUFS, sizeof(*ring->events),
 			       GFP_KERNEL);
 	ret = ring->events ? ring_alloc_control(ring) : -ENOMEM;
@@ -223,7 +227,7 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 {
 	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 	struct vsockdev_frame *sent = frame;
-	struct vsockdev_pages *pages;
+	struct vsockdev_lent *lent;
 	struct scatterlist sg;
 	int ret;
 
@@ -231,11 +235,11 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 		sent = list_first_entry(&ring->tx_free, struct vsockdev_frame,
 					node);
 	vsockdev_wire_encode(sent->data, hdr);
-	pages = sent->pages;
-	if (pages) {
-		sg_set_buf(&pages->sg[0], sent->data, VSOCKDEV_HDR_LEN);
-		sg_mark_end(&pages->sg[pages->sg_count - 1]);
-		ret = virtqueue_add_outbuf(tx, pages->sg, pages->sg_count, sent,
+	lent = sent->lent;
+	if (lent) {
+		sg_set_buf(&lent->sg[0], sent->data, VSOCKDEV_HDR_LEN);
+		sg_mark_end(&lent->sg[lent->sg_count - 1]);
+		ret = virtqueue_add_outbuf(tx, lent->sg, lent->sg_count, sent,
 					   GFP_ATOMIC);
 	} else {
 		sg_init_one(&sg, sent->data, VSOCKDEV_HDR_LEN + hdr->len);
@@ -246,7 +250,8 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 	if (!frame)
 		list_del(&sent->node);
 	ring->tx_bytes += hdr->len;
-	ring->tx_owned += !!sent->owner;
+	ring->tx_vmo += sent->vmo;
+	ring->tx_lent += !!lent;
 	return 0;
 }
 
@@ -268,30 +273,89 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			list_add(&frame->node, &ring->tx_free);
 		} else {
 			ring->tx_bytes -= frame->len;
-			ring->tx_owned -= !!frame->owner;
-			list_add(&frame->node, done);
+			ring->tx_vmo -= frame->vmo;
+			ring->tx_lent -= !!frame->lent;
+			list_add_tail(&frame->node, done);
 		}
 	}
 }
 
 /**
- * vsockdev_ring_tx_enable() - let the device interrupt when it has sent more
+ * vsockdev_ring_broken() - tells whether the device has put nonsense into a queue
  * @ring: the ring
  *
- * To take frames back it is early enough when most are there. But whoever
- * waits for the return of one must not wait for what came after it.
- *
- * Return: false if there is more to take back already. A broken queue gives
- * nothing back, whatever the device says.
+ * Return: true if so: nothing goes through that queue any more.
  */
-bool vsockdev_ring_tx_enable(struct vsockdev_ring *ring)
+bool vsockdev_ring_broken(const struct vsockdev_ring *ring)
+{
+	int i;
+
+	for (i = 0; i < VSOCKDEV_VQ_COUNT; i++)
+		if (virtqueue_is_broken(ring->vqs[i]))
+			return true;
+	return false;
+}
+
+/**
+ * vsockdev_ring_tx_busy() - tells whether packets are in the TX queue
+ * @ring: the ring
+ *
+ * Return: true if the device has not returned all that we know of.
+ */
+bool vsockdev_ring_tx_busy(const struct vsockdev_ring *ring)
+{
+	const struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
+
+	return tx->num_free < virtqueue_get_vring_size(tx);
+}
+
+/**
+ * vsockdev_ring_tx_wants() - when the frames in the ring want an interrupt
+ * @ring: the ring
+ *
+ * Whoever waits for a SEND_VMO must not wait for what came after it. Other
+ * people's memory should go back when all was sent. A few copies may stay
+ * until the next packet is sent: an interrupt costs more than they do.
+ *
+ * Return: when.
+ */
+enum vsockdev_tx_armed vsockdev_ring_tx_wants(const struct vsockdev_ring *ring)
+{
+	if (ring->tx_vmo)
+		return VSOCKDEV_TX_NEXT;
+	if (ring->tx_lent || ring->tx_bytes > TX_BYTES_LAZY)
+		return VSOCKDEV_TX_SOON;
+	return VSOCKDEV_TX_QUIET;
+}
+
+/**
+ * vsockdev_ring_tx_arm() - let the device interrupt
+ * @ring: the ring
+ * @when: %VSOCKDEV_TX_SOON or %VSOCKDEV_TX_NEXT
+ *
+ * Return: false if it is too late: there is more to take back already.
+ */
+bool vsockdev_ring_tx_arm(struct vsockdev_ring *ring,
+			  enum vsockdev_tx_armed when)
 {
 	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 
+	ring->tx_armed = when;
+	/* Not all kernels see to that, and would never say yes */
 	if (virtqueue_is_broken(tx))
 		return true;
-	return ring->tx_owned ? virtqueue_enable_cb(tx) :
-				virtqueue_enable_cb_delayed(tx);
+	return when == VSOCKDEV_TX_NEXT ? virtqueue_enable_cb(tx) :
+					  virtqueue_enable_cb_delayed(tx);
+}
+
+/**
+ * vsockdev_ring_tx_disarm() - no interrupt is needed, or it has come
+ * @ring: the ring
+ */
+void vsockdev_ring_tx_disarm(struct vsockdev_ring *ring)
+{
+	ring->tx_armed = VSOCKDEV_TX_QUIET;
+	virtqueue_disable_cb(ring->vqs[VSOCKDEV_VQ_TX]);
 }
 
 /**

@@ -31,25 +31,41 @@ enum vsockdev_vq {
 #define VSOCKDEV_EVENT_BUFS	8
 
 /**
+ * enum vsockdev_tx_armed - when the device interrupts for the TX queue
+ * @VSOCKDEV_TX_QUIET: not at all
+ * @VSOCKDEV_TX_SOON: when it has sent most of what was there
+ * @VSOCKDEV_TX_NEXT: when it has sent the next packet
+ */
+enum vsockdev_tx_armed {
+	VSOCKDEV_TX_QUIET,
+	VSOCKDEV_TX_SOON,
+	VSOCKDEV_TX_NEXT,
+};
+
+/**
  * struct vsockdev_ring - the virtqueues of one device and their buffers
  * @vqs: by enum vsockdev_vq
  * @tx_free: control frames that are not in the ring
  * @tx_control: memory of all control frames
  * @tx_bytes: payload in the ring
- * @tx_owned: frames in the ring whose owner waits for them
+ * @tx_vmo: frames in the ring that are part of a SEND_VMO
+ * @tx_lent: frames in the ring whose payload is somebody else's memory
+ * @tx_armed: when the device will interrupt
  * @tx_runs: pieces of memory that the payload of a packet may consist of
  * @rx_posted: buffers that the device may fill
  * @events: memory of all buffers of the event queue
  *
  * There are no locks here: the device serializes the calls for each queue.
- * @tx_free, @tx_bytes and @tx_owned go with the TX queue.
+ * All that begins with tx_ goes with the TX queue.
  */
 struct vsockdev_ring {
 	struct virtqueue *vqs[VSOCKDEV_VQ_COUNT];
 	struct list_head tx_free;
 	void *tx_control;
 	u32 tx_bytes;
-	u32 tx_owned;
+	u32 tx_vmo;
+	u32 tx_lent;
+	enum vsockdev_tx_armed tx_armed;
 	u32 tx_runs;
 	u32 rx_posted;
 	struct virtio_vsock_event *events;
@@ -67,7 +83,12 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 		       struct vsockdev_frame *frame);
 void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			      struct list_head *done);
-bool vsockdev_ring_tx_enable(struct vsockdev_ring *ring);
+bool vsockdev_ring_broken(const struct vsockdev_ring *ring);
+bool vsockdev_ring_tx_busy(const struct vsockdev_ring *ring);
+enum vsockdev_tx_armed vsockdev_ring_tx_wants(const struct vsockdev_ring *ring);
+bool vsockdev_ring_tx_arm(struct vsockdev_ring *ring,
+			  enum vsockdev_tx_armed when);
+void vsockdev_ring_tx_disarm(struct vsockdev_ring *ring);
 
 void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used);
 void vsockdev_ring_rx_put(struct vsockdev_ring *ring, void *buffer);

@@ -15,6 +15,10 @@
  *   goes to the end of the list (deficit round robin). Large and small frames
  *   get the same share of bytes that way.
  *
+ * What is in the TX queue may stay there for as long as the device likes, so no
+ * connection may fill it alone: one that has its share in there is crowded, and
+ * leaves the list until the device has returned some of it.
+ *
  * A fourth list has the connections that ran out of credit. They ask the peer
  * for it at once, since there are devices that tell of room only when asked,
  * and again at growing intervals, since the answer may be that there is none.
@@ -32,6 +36,8 @@
 #include <trace/vsockdev.h>
 
 #define QUANTUM		65536U
+/* Payload of one connection in the TX queue: some room is left for others */
+#define SHARE		(512U * 1024)
 #define ASK_DELAY_MIN	msecs_to_jiffies(8)
 #define ASK_DELAY_MAX	HZ
 
@@ -231,12 +237,51 @@ static bool run_control(struct vsockdev *vd)
 	return true;
 }
 
+static void own(struct vsockdev_conn *conn, struct vsockdev_frame *frame)
+{
+	vsockdev_conn_get(conn);
+	frame->owner = conn;
+	conn->vmo_frames += frame->vmo;
+}
+
+/* A frame was sent, or never will be */
+static void disown(struct vsockdev_frame *frame)
+{
+	struct vsockdev_conn *conn = frame->owner;
+
+	if (frame->vmo && !--conn->vmo_frames && !conn->vmo_left)
+		vsockdev_conn_vmo_end(conn, 0);
+	frame->owner = NULL;
+	vsockdev_conn_put(conn);
+}
+
 static void activate(struct vsockdev_conn *conn)
 {
-	if (!conn->tx_frame_count || !list_empty(&conn->tx_node))
+	if (!conn->tx_frame_count || conn->tx_crowded ||
+	    !list_empty(&conn->tx_node))
 		return;
 	conn->tx_deficit = 0;
 	list_add_tail(&conn->tx_node, &conn->vd->sched.active);
+}
+
+/* Returns true if a connection has its share of the TX queue */
+static bool is_crowded(struct vsockdev_conn *conn)
+{
+	if (conn->tx_ring_bytes < SHARE)
+		return false;
+	conn->tx_crowded = true;
+	conn->vd->sched.crowded++;
+	list_del_init(&conn->tx_node);
+	return true;
+}
+
+static void uncrowd(struct vsockdev_conn *conn)
+{
+	if (!conn->tx_crowded || conn->tx_ring_bytes >= SHARE)
+		return;
+	conn->tx_crowded = false;
+	conn->vd->sched.crowded--;
+	activate(conn);
 }
 
 /**
@@ -249,6 +294,7 @@ void vsockdev_sched_stage(struct vsockdev_conn *conn,
 {
 	lockdep_assert_held(&conn->vd->lock);
 
+	own(conn, frame);
 	list_add_tail(&frame->node, &conn->tx_frames);
 	conn->tx_frame_count++;
 	conn->tx_staged += frame->len;
@@ -256,31 +302,28 @@ void vsockdev_sched_stage(struct vsockdev_conn *conn,
 }
 
 /**
- * vsockdev_sched_own() - a frame is part of a SEND_VMO
- * @conn: the connection
- * @frame: not staged yet
+ * vsockdev_sched_cork() - let small writes pile up
+ * @conn: has packets in the TX queue
+ *
+ * The pump is woken when they were sent.
  */
-void vsockdev_sched_own(struct vsockdev_conn *conn,
-			struct vsockdev_frame *frame)
+void vsockdev_sched_cork(struct vsockdev_conn *conn)
 {
 	lockdep_assert_held(&conn->vd->lock);
 
-	vsockdev_conn_get(conn);
-	frame->owner = conn;
-	conn->vmo_frames++;
+	if (conn->tx_corked)
+		return;
+	WRITE_ONCE(conn->tx_corked, true);
+	conn->vd->sched.corked++;
 }
 
-/* A frame was sent, or never will be */
-static void disown(struct vsockdev_frame *frame)
+static void uncork(struct vsockdev_conn *conn)
 {
-	struct vsockdev_conn *conn = frame->owner;
-
-	if (!conn)
+	if (!conn->tx_corked)
 		return;
-	frame->owner = NULL;
-	if (!--conn->vmo_frames && !conn->vmo_left)
-		vsockdev_conn_vmo_end(conn, 0);
-	vsockdev_conn_put(conn);
+	WRITE_ONCE(conn->tx_corked, false);
+	conn->vd->sched.corked--;
+	vsockdev_conn_wake(conn);
 }
 
 /**
@@ -307,8 +350,8 @@ bool vsockdev_sched_split(struct vsockdev_conn *conn,
 		return false;
 	}
 	vsockdev_frame_split(frame, head);
-	if (frame->owner)
-		vsockdev_sched_own(conn, head);
+	head->vmo = frame->vmo;
+	own(conn, head);
 	list_add(&head->node, &conn->tx_frames);
 	conn->tx_frame_count++;
 	activate(conn);
@@ -354,8 +397,35 @@ void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames)
 
 	lockdep_assert_held(&vd->lock);
 
-	list_for_each_entry(frame, frames, node)
+	list_for_each_entry(frame, frames, node) {
+		struct vsockdev_conn *conn = frame->owner;
+
+		conn->tx_ring_bytes -= frame->len;
+		if (!--conn->tx_in_ring)
+			uncork(conn);
+		uncrowd(conn);
 		disown(frame);
+	}
+}
+
+/**
+ * vsockdev_sched_reclaim() - take back what the device has sent
+ * @vd: the device, which is ready
+ *
+ * If an interrupt is to come, it is left to that: one that finds nothing to do
+ * is an error to the kernel.
+ */
+void vsockdev_sched_reclaim(struct vsockdev *vd)
+{
+	LIST_HEAD(done);
+
+	lockdep_assert_held(&vd->lock);
+
+	if (vd->ring.tx_armed != VSOCKDEV_TX_QUIET)
+		return;
+	vsockdev_ring_tx_reclaim(&vd->ring, &done);
+	vsockdev_sched_returned(vd, &done);
+	list_splice_tail(&done, &vd->sched.done);
 }
 
 static void frame_sent(struct vsockdev_conn *conn)
@@ -393,6 +463,8 @@ static bool run_data(struct vsockdev *vd)
 					struct vsockdev_conn, tx_node);
 	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring))
 		return false;
+	if (is_crowded(conn))
+		return true;
 	frame = list_first_entry(&conn->tx_frames, struct vsockdev_frame,
 				 node);
 	len = frame->len;
@@ -408,7 +480,9 @@ static bool run_data(struct vsockdev *vd)
 	if (!send_conn_packet(conn, VIRTIO_VSOCK_OP_RW, frame->flags, frame))
 		return false;
 	unstage(conn, frame);
-	if (frame->owner)
+	conn->tx_in_ring++;
+	conn->tx_ring_bytes += len;
+	if (frame->vmo)
 		conn->vmo_bytes += len;
 	conn->tx_deficit -= len;
 	conn->bytes_sent += len;
@@ -418,15 +492,11 @@ static bool run_data(struct vsockdev *vd)
 	return true;
 }
 
-/* Fills the TX queue. Returns true if the device must be notified */
-static bool run(struct vsockdev *vd)
+/* Sends what there is, in the order of its importance, as long as it fits */
+static bool fill(struct vsockdev *vd)
 {
 	bool more, sent = false;
 
-	lockdep_assert_held(&vd->lock);
-
-	if (!vd->ready)
-		return false;
 	/* Sending data can make a control packet due, so go round */
 	do {
 		while (run_reply(vd))
@@ -438,6 +508,46 @@ static bool run(struct vsockdev *vd)
 			more = true;
 		sent |= more;
 	} while (more);
+	return sent;
+}
+
+/* When somebody wants to know that packets were sent */
+static enum vsockdev_tx_armed wanted(struct vsockdev *vd)
+{
+	const struct vsockdev_sched *sched = &vd->sched;
+
+	if (!vsockdev_ring_tx_busy(&vd->ring))
+		return VSOCKDEV_TX_QUIET;
+	/* What waits for room is left over by fill() */
+	if (sched->corked || sched->crowded || sched->reply_count ||
+	    !list_empty(&sched->control) || !list_empty(&sched->active))
+		return VSOCKDEV_TX_NEXT;
+	return vsockdev_ring_tx_wants(&vd->ring);
+}
+
+/* Returns false if it is too late for that interrupt */
+static bool arm(struct vsockdev *vd)
+{
+	enum vsockdev_tx_armed when = wanted(vd);
+
+	return when <= vd->ring.tx_armed ||
+	       vsockdev_ring_tx_arm(&vd->ring, when);
+}
+
+/* Fills the TX queue. Returns true if the device must be notified */
+static bool run(struct vsockdev *vd)
+{
+	bool sent;
+
+	lockdep_assert_held(&vd->lock);
+
+	if (!vd->ready)
+		return false;
+	vsockdev_sched_reclaim(vd);
+	sent = fill(vd);
+	/* The device goes on meanwhile, and may go on to: let others run */
+	if (!arm(vd) || (vsockdev_ring_broken(&vd->ring) && !vd->gone))
+		queue_work(vsockdev_wq, &vd->tx_work);
 	return sent && virtqueue_kick_prepare(vd->ring.vqs[VSOCKDEV_VQ_TX]);
 }
 
@@ -451,14 +561,17 @@ static bool run(struct vsockdev *vd)
 void vsockdev_sched_unlock(struct vsockdev *vd)
 	__releases(&vd->lock)
 {
+	LIST_HEAD(done);
 	bool notify;
 
 	rcu_read_lock();
 	notify = run(vd);
+	list_splice_init(&vd->sched.done, &done);
 	spin_unlock(&vd->lock);
 	if (notify)
 		virtqueue_notify(vd->ring.vqs[VSOCKDEV_VQ_TX]);
 	rcu_read_unlock();
+	vsockdev_frames_free(&done);
 }
 
 /* Sends a CREDIT_REQUEST if it is time */
@@ -556,5 +669,6 @@ void vsockdev_sched_init(struct vsockdev *vd)
 	INIT_LIST_HEAD(&vd->sched.control);
 	INIT_LIST_HEAD(&vd->sched.active);
 	INIT_LIST_HEAD(&vd->sched.blocked);
+	INIT_LIST_HEAD(&vd->sched.done);
 	INIT_DELAYED_WORK(&vd->sched.ask_work, ask_for_credit);
 }

@@ -36,6 +36,9 @@ struct vsockdev_reply {
  * @control: connections with control packets to send, in order
  * @active: connections with data frames to send, in turn
  * @blocked: connections that wait for credit
+ * @corked: number of connections that wait for their last packet to be sent
+ * @crowded: number of connections that have their share of the TX queue
+ * @done: frames that the device has returned, to be freed
  * @ask_work: sends CREDIT_REQUESTs for @blocked
  * @ask_next: jiffies when @ask_work will run
  *
@@ -48,6 +51,9 @@ struct vsockdev_sched {
 	struct list_head control;
 	struct list_head active;
 	struct list_head blocked;
+	u32 corked;
+	u32 crowded;
+	struct list_head done;
 	struct delayed_work ask_work;
 	unsigned long ask_next;
 };
@@ -59,9 +65,9 @@ void vsockdev_sched_reply(struct vsockdev *vd,
 void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets);
 void vsockdev_sched_stage(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *frame);
-void vsockdev_sched_own(struct vsockdev_conn *conn,
-			struct vsockdev_frame *frame);
 void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames);
+void vsockdev_sched_reclaim(struct vsockdev *vd);
+void vsockdev_sched_cork(struct vsockdev_conn *conn);
 bool vsockdev_sched_split(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *head);
 void vsockdev_sched_drop_data(struct vsockdev_conn *conn);

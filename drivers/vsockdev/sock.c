@@ -26,6 +26,7 @@
 #include "claim.h"
 #include "compat.h"
 #include "conn.h"
+#include "frame.h"
 #include "sock.h"
 
 /* Times that a receive queue is looked at in one go */
@@ -33,6 +34,9 @@
 
 /* Bytes of a TCP stream that are thrown away in one go */
 #define DISCARD_MAX	SZ_1M
+
+/* Bytes of an skb from which on a reference is cheaper than a copy */
+#define LEND_MIN	SZ_2K
 
 /**
  * vsockdev_sock_is_tcp() - tells what kind of socket it is
@@ -209,6 +213,18 @@ static size_t tcp_pending(struct sock *sk)
 }
 
 /**
+ * vsockdev_sock_is_read() - tells whether a program reads from our end
+ * @vs: the socket, an AF_UNIX one
+ *
+ * Return: true if to look for bytes means to wait for that program, for as
+ * long as it likes.
+ */
+bool vsockdev_sock_is_read(const struct vsockdev_sock *vs)
+{
+	return mutex_is_locked(&unix_sk(vs->sock->sk)->iolock);
+}
+
+/**
  * vsockdev_sock_pending() - bytes that the program wrote and we did not read
  * @vs: the socket
  *
@@ -250,30 +266,87 @@ size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending)
 	return skb && vs->seqpacket ? skb->len - vs->offset : pending;
 }
 
-/* A message is an skb: no read goes past its end */
-static size_t read_unix(struct vsockdev_sock *vs, void *to, size_t len,
-			bool *end)
+/* The first skb is large enough to be sent as it is, without a copy */
+static bool may_lend(const struct vsockdev_sock *vs, u32 runs)
 {
-	size_t done = 0;
+	const struct sk_buff *skb = skb_peek(&vs->skbs);
 
-	while (done < len && !*end && !skb_queue_empty(&vs->skbs)) {
-		struct sk_buff *skb = skb_peek(&vs->skbs);
-		u32 part = min_t(size_t, len - done, skb->len - vs->offset);
+	return runs > 1 && skb && skb->len - vs->offset >= LEND_MIN;
+}
 
-		if (skb_copy_bits(skb, vs->offset, to + done, part))
+/*
+ * Bytes of the first skb were taken. Its writer has paid for it as long as it
+ * waited here; what the TX queue has of it is bounded there.
+ */
+static void taken(struct vsockdev_sock *vs, struct vsockdev_frame *frame,
+		  u32 len)
+{
+	struct sk_buff *skb = skb_peek(&vs->skbs);
+
+	vs->pending -= len;
+	vs->offset += len;
+	if (vs->offset < skb->len)
+		return;
+	__skb_unlink(skb, &vs->skbs);
+	skb_orphan(skb);
+	consume_skb(skb);
+	skb = skb_peek(&vs->skbs);
+	vs->offset = skb ? consumed(vs, skb) : 0;
+	/* A message is an skb: no frame goes past its end */
+	if (vs->seqpacket)
+		frame->flags = VIRTIO_VSOCK_SEQ_EOM;
+}
+
+/* What of the first skb fits into a frame of up to @len bytes */
+static u32 first_part(const struct vsockdev_sock *vs,
+		      const struct vsockdev_frame *frame, u32 len)
+{
+	const struct sk_buff *skb = skb_peek(&vs->skbs);
+
+	if (!skb || frame->flags)
+		return 0;
+	return min(len - frame->len, skb->len - vs->offset);
+}
+
+static struct vsockdev_frame *lend_unix(struct vsockdev_sock *vs, u32 len,
+					u32 runs)
+{
+	struct vsockdev_frame *frame;
+	u32 part;
+
+	if (!may_lend(vs, runs))
+		return NULL;
+	frame = vsockdev_frame_alloc_lent(GFP_KERNEL_ACCOUNT);
+	if (!frame)
+		return NULL;
+	len = min_t(u32, len, VSOCKDEV_PAGED_MAX);
+	while (may_lend(vs, runs) && (part = first_part(vs, frame, len))) {
+		if (!vsockdev_frame_add_skb(frame, skb_peek(&vs->skbs),
+					    vs->offset, part, runs))
 			break;
-		done += part;
-		vs->offset += part;
-		if (vs->offset < skb->len)
-			continue;
-		__skb_unlink(skb, &vs->skbs);
-		consume_skb(skb);
-		skb = skb_peek(&vs->skbs);
-		vs->offset = skb ? consumed(vs, skb) : 0;
-		*end = vs->seqpacket;
+		taken(vs, frame, part);
 	}
-	vs->pending -= done;
-	return done;
+	if (frame->len)
+		return frame;
+	vsockdev_frame_free(frame);
+	return NULL;
+}
+
+static void copy_unix(struct vsockdev_sock *vs, struct vsockdev_frame *frame,
+		      u32 len, u32 runs)
+{
+	u8 *payload = frame->data + VSOCKDEV_HDR_LEN;
+	u32 part;
+
+	while ((part = first_part(vs, frame, len))) {
+		if (skb_copy_bits(skb_peek(&vs->skbs), vs->offset,
+				  payload + frame->len, part))
+			break;
+		frame->len += part;
+		taken(vs, frame, part);
+		if (may_lend(vs, runs))
+			break;
+	}
 }
 
 static ssize_t read_tcp(struct vsockdev_sock *vs, void *to, size_t len,
@@ -291,21 +364,31 @@ static ssize_t read_tcp(struct vsockdev_sock *vs, void *to, size_t len,
 }
 
 /**
- * vsockdev_sock_read() - take bytes that the program wrote
+ * vsockdev_sock_read() - make a packet of what the program wrote
  * @vs: the socket
- * @to: where they go
- * @len: how many at most
- * @end: out: a message ends here
+ * @len: how many bytes at most
+ * @runs: pieces of memory that a packet may consist of
  *
- * Return: how many it were, 0 if there are none now.
+ * Return: the frame, without a payload if there is none now, or NULL for lack
+ * of memory.
  */
-ssize_t vsockdev_sock_read(struct vsockdev_sock *vs, void *to, size_t len,
-			   bool *end)
+struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,
+					  u32 runs)
 {
-	*end = false;
+	struct vsockdev_frame *frame = lend_unix(vs, len, runs);
+
+	if (frame)
+		return frame;
+	frame = vsockdev_frame_alloc(len, GFP_KERNEL_ACCOUNT);
+	if (!frame)
+		return NULL;
+	len = min(len, frame->room);
 	if (vs->tcp)
-		return read_tcp(vs, to, len, 0);
-	return read_unix(vs, to, len, end);
+		frame->len = read_tcp(vs, frame->data + VSOCKDEV_HDR_LEN, len,
+				      0);
+	else
+		copy_unix(vs, frame, len, runs);
+	return frame;
 }
 
 /**
@@ -335,6 +418,17 @@ static void make_room(struct vsockdev_sock *vs, size_t len)
 		WRITE_ONCE(sk->sk_sndbuf, size);
 }
 
+/*
+ * The socket was full, and asks for a call when it has room; but the reader
+ * may have made room just before that.
+ */
+static void check_room(struct vsockdev_sock *vs)
+{
+	smp_mb__after_atomic();
+	if (vsockdev_sock_unix_has_room(vs->sock->sk))
+		vsockdev_conn_wake(vs->conn);
+}
+
 /**
  * vsockdev_sock_has_room() - tells whether a message can be written
  * @vs: the socket, one that keeps messages apart
@@ -357,10 +451,11 @@ bool vsockdev_sock_has_room(const struct vsockdev_sock *vs)
  * Return: how many were taken, -EAGAIN if none can be now (the pump is woken
  * when that changes), or another errno if none ever will.
  */
-ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len)
+ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
+			    size_t len)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-	struct kvec vec = { .iov_base = from, .iov_len = len };
+	struct kvec vec = { .iov_base = (void *)from, .iov_len = len };
 	const struct cred *saved;
 	int ret;
 
@@ -369,6 +464,10 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len)
 	saved = override_creds(vs->cred);
 	ret = kernel_sendmsg(vs->sock, &msg, &vec, 1, len);
 	revert_creds(saved);
+	if (ret == -EAGAIN && !vs->tcp)
+		check_room(vs);
+	if (ret == -ENOBUFS)
+		ret = -ENOMEM;
 	/* EPIPE of AF_UNIX is no error: the program reads no more */
 	if (ret < 0 && ret != -EAGAIN && (vs->tcp || ret != -EPIPE))
 		vsockdev_sock_note_error(vs, ret);

@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 struct vsockdev_conn;
+struct vsockdev_frame;
 struct vsockdev_sock;
 
 /* What the program did to its end, vsockdev_sock_ends() */
@@ -25,14 +26,16 @@ u16 vsockdev_sock_type(const struct vsockdev_sock *vs);
 u32 vsockdev_sock_ends(struct vsockdev_sock *vs);
 int vsockdev_sock_error(const struct vsockdev_sock *vs);
 
+bool vsockdev_sock_is_read(const struct vsockdev_sock *vs);
 size_t vsockdev_sock_pending(struct vsockdev_sock *vs);
 u32 vsockdev_sock_message(const struct vsockdev_sock *vs);
 size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending);
-ssize_t vsockdev_sock_read(struct vsockdev_sock *vs, void *to, size_t len,
-			   bool *end);
+struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,
+					  u32 runs);
 void vsockdev_sock_discard(struct vsockdev_sock *vs);
 bool vsockdev_sock_has_room(const struct vsockdev_sock *vs);
-ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, void *from, size_t len);
+ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
+			    size_t len);
 
 void vsockdev_sock_end_reads(struct vsockdev_sock *vs);
 void vsockdev_sock_end_writes(struct vsockdev_sock *vs);

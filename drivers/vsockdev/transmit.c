@@ -8,6 +8,8 @@
  * the socket and become one large packet.
  */
 #include <linux/err.h>
+#include <linux/sched/mm.h>
+#include <linux/sizes.h>
 
 #include "blob.h"
 #include "conn.h"
@@ -17,8 +19,23 @@
 #include "transmit.h"
 
 #define STAGED_FRAMES	2
+/* Bytes that are a packet of their own although others are on their way */
+#define CORK_MAX	SZ_4K
 /* Frames that the pump stages before it lets others run */
 #define BATCH		64
+
+/*
+ * While a packet is on its way, small writes wait for each other. With more of
+ * them, or when it has been sent, they go as one.
+ */
+static bool should_cork(struct vsockdev_conn *conn, u32 len)
+{
+	if (len >= CORK_MAX || !conn->tx_in_ring || conn->vmo_left ||
+	    conn->type != VSOCKDEV_TYPE_STREAM)
+		return false;
+	vsockdev_sched_reclaim(conn->vd);
+	return conn->tx_in_ring;
+}
 
 /* How much may be staged now of @pending bytes */
 static u32 tx_allowance(struct vsockdev_conn *conn, u64 pending)
@@ -43,6 +60,10 @@ static u32 tx_allowance(struct vsockdev_conn *conn, u64 pending)
 	space = min(space - conn->tx_staged,
 		    vsockdev_credit_tx_packet(&conn->credit));
 	space = min_t(u64, space, pending);
+	if (should_cork(conn, space)) {
+		vsockdev_sched_cork(conn);
+		return 0;
+	}
 	if (vsockdev_credit_tx_should_wait(&conn->credit, space) &&
 	    !conn->tx_small_pass) {
 		vsockdev_sched_block(conn);
@@ -103,7 +124,7 @@ static bool send_vmo(struct vsockdev_conn *conn, u32 len)
 		/* The next SEND_VMO may come at any time from now on */
 		if (!conn->vmo_left)
 			swap(done, conn->blob);
-		vsockdev_sched_own(conn, frame);
+		frame->vmo = true;
 		vsockdev_sched_stage(conn, frame);
 		staged = true;
 	}
@@ -120,15 +141,8 @@ static bool send_some(struct vsockdev_conn *conn, u32 len)
 {
 	struct vsockdev *vd = conn->vd;
 	struct vsockdev_frame *frame;
-	bool end = false;
 
-	frame = vsockdev_frame_alloc(len, GFP_KERNEL_ACCOUNT);
-	if (frame)
-		frame->len = vsockdev_sock_read(conn->sock, frame->data +
-						VSOCKDEV_HDR_LEN,
-						min(len, frame->room), &end);
-	if (end)
-		frame->flags = VIRTIO_VSOCK_SEQ_EOM;
+	frame = vsockdev_sock_read(conn->sock, len, READ_ONCE(vd->ring.tx_runs));
 	spin_lock(&vd->lock);
 	if (!frame) {
 		vsockdev_conn_fail(conn, -ENOMEM);
@@ -222,4 +236,59 @@ bool vsockdev_transmit(struct vsockdev_conn *conn, size_t *pending)
 			return false;
 		}
 	}
+}
+
+/* Sends what is in the socket. Returns false if that is for the pump to do */
+static bool send_now(struct vsockdev_conn *conn)
+{
+	struct vsockdev *vd = conn->vd;
+	int budget = BATCH;
+	size_t pending;
+	u32 len;
+
+	while (budget--) {
+		if (vsockdev_sock_is_read(conn->sock))
+			return false;
+		pending = vsockdev_sock_pending(conn->sock);
+		/* If that is just over, the pump was woken after it */
+		if (READ_ONCE(conn->tx_corked) && pending < CORK_MAX)
+			return true;
+		spin_lock(&vd->lock);
+		if (conn->blob || conn->tx_stopped || conn->tx_split ||
+		    conn->state != VSOCKDEV_CONN_ESTABLISHED) {
+			spin_unlock(&vd->lock);
+			return false;
+		}
+		check_message(conn);
+		len = pending ? tx_allowance(conn,
+			vsockdev_sock_packet(conn->sock, pending)) : 0;
+		vsockdev_sched_unlock(vd);
+		if (!len || !send_some(conn, len))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * vsockdev_transmit_now() - let a writer send its bytes itself
+ * @conn: whose AF_UNIX socket has just got some
+ *
+ * Context: a program that has written, with no lock held. It waits for nobody,
+ * but for a program that begins to read at our end in that very moment.
+ */
+void vsockdev_transmit_now(struct vsockdev_conn *conn)
+{
+	struct mem_cgroup *memcg;
+	bool done;
+
+	if (!mutex_trylock(&conn->io_mutex)) {
+		vsockdev_conn_wake(conn);
+		return;
+	}
+	memcg = set_active_memcg(conn->memcg);
+	done = conn->sock && send_now(conn);
+	set_active_memcg(memcg);
+	mutex_unlock(&conn->io_mutex);
+	if (!done)
+		vsockdev_conn_wake(conn);
 }

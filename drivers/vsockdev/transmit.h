@@ -10,5 +10,6 @@
 struct vsockdev_conn;
 
 bool vsockdev_transmit(struct vsockdev_conn *conn, size_t *pending);
+void vsockdev_transmit_now(struct vsockdev_conn *conn);
 
 #endif /* VSOCKDEV_TRANSMIT_H */

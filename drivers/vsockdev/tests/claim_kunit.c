@@ -458,13 +458,27 @@ static void claim_tcp_reset(struct kunit *test)
 	stage_end(&stage);
 }
 
+/* Takes up to @len bytes: they must be @bytes, and end a message or not */
+static void expect_frame(struct stage *stage, struct vsockdev_sock *vs,
+			 u32 len, const char *bytes, bool end)
+{
+	struct vsockdev_frame *frame = vsockdev_sock_read(vs, len, 1);
+	struct kunit *test = stage->scene->test;
+
+	KUNIT_ASSERT_NOT_NULL(test, frame);
+	KUNIT_EXPECT_EQ(test, frame->len, strlen(bytes));
+	KUNIT_EXPECT_MEMEQ(test, frame->data + VSOCKDEV_HDR_LEN, bytes,
+			   strlen(bytes));
+	KUNIT_EXPECT_EQ(test, frame->flags,
+			end ? VIRTIO_VSOCK_SEQ_EOM : 0);
+	vsockdev_frame_free(frame);
+}
+
 /* A message stays one, is read in parts, and its end is told */
 static void claim_messages(struct kunit *test)
 {
 	struct vsockdev_sock *vs;
 	struct stage stage;
-	bool end = false;
-	u8 bytes[16];
 
 	stage_make(&stage, test, make_seqpacket);
 	vs = vsockdev_sock_claim(stage.fd, stage.conn, BOTH_TYPES);
@@ -475,17 +489,12 @@ static void claim_messages(struct kunit *test)
 	user_write(&stage, "fg", 2);
 	KUNIT_EXPECT_EQ(test, vsockdev_sock_pending(vs), 7);
 	KUNIT_EXPECT_EQ(test, vsockdev_sock_message(vs), 5);
-	KUNIT_EXPECT_EQ(test, vsockdev_sock_read(vs, bytes, 3, &end), 3);
-	KUNIT_EXPECT_FALSE(test, end);
+	expect_frame(&stage, vs, 3, "abc", false);
 	KUNIT_EXPECT_EQ(test, vsockdev_sock_message(vs), 0);
 	KUNIT_EXPECT_EQ(test, vsockdev_sock_packet(vs, 4), 2);
-	KUNIT_EXPECT_EQ(test, vsockdev_sock_read(vs, bytes + 3, 13, &end), 2);
-	KUNIT_EXPECT_TRUE(test, end);
-	KUNIT_EXPECT_MEMEQ(test, bytes, "abcde", 5);
-	end = false;
+	expect_frame(&stage, vs, 13, "de", true);
 	KUNIT_EXPECT_EQ(test, vsockdev_sock_message(vs), 2);
-	KUNIT_EXPECT_EQ(test, vsockdev_sock_read(vs, bytes, 16, &end), 2);
-	KUNIT_EXPECT_TRUE(test, end);
+	expect_frame(&stage, vs, 16, "fg", true);
 	KUNIT_EXPECT_EQ(test, vsockdev_sock_pending(vs), 0);
 	vsockdev_sock_release(vs);
 	stage_end(&stage);

@@ -90,7 +90,7 @@ static bool add(struct vsockdev_frame *frame, struct page *page, u32 offset,
 /* Pages that touch are one run; the header is counted apart */
 static void frame_runs(struct kunit *test)
 {
-	struct vsockdev_frame *frame = vsockdev_frame_alloc_paged(GFP_KERNEL);
+	struct vsockdev_frame *frame = vsockdev_frame_alloc_lent(GFP_KERNEL);
 	struct page *page;
 	struct run run;
 	u64 state = 1;
@@ -101,15 +101,15 @@ static void frame_runs(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, add(frame, page, 100, PAGE_SIZE - 100, 1));
 	KUNIT_EXPECT_TRUE(test, add(frame, page + 1, 0, PAGE_SIZE, 1));
 	KUNIT_EXPECT_TRUE(test, add(frame, page + 2, 0, 50, 1));
-	KUNIT_EXPECT_EQ(test, frame->pages->sg_count, 2);
+	KUNIT_EXPECT_EQ(test, frame->lent->sg_count, 2);
 	/* Does not touch: a hole of one page, or of one byte */
 	KUNIT_EXPECT_FALSE(test, add(frame, page + 4, 0, PAGE_SIZE, 1));
 	KUNIT_EXPECT_FALSE(test, add(frame, page + 2, 51, 10, 1));
 	KUNIT_EXPECT_TRUE(test, add(frame, page + 4, 0, PAGE_SIZE, 2));
 	KUNIT_EXPECT_TRUE(test, add(frame, page + 2, 51, 10, 3));
 	KUNIT_EXPECT_FALSE(test, add(frame, page + 7, 0, 1, 3));
-	KUNIT_EXPECT_EQ(test, frame->pages->sg_count, 4);
-	KUNIT_EXPECT_EQ(test, frame->pages->page_count, 5);
+	KUNIT_EXPECT_EQ(test, frame->lent->sg_count, 4);
+	KUNIT_EXPECT_EQ(test, frame->lent->page_count, 5);
 	KUNIT_EXPECT_EQ(test, frame->len, 3 * PAGE_SIZE - 100 + 60);
 	vsockdev_frame_free(frame);
 	run_free(test, &run);
@@ -117,7 +117,7 @@ static void frame_runs(struct kunit *test)
 
 static void frame_limits(struct kunit *test)
 {
-	struct vsockdev_frame *frame = vsockdev_frame_alloc_paged(GFP_KERNEL);
+	struct vsockdev_frame *frame = vsockdev_frame_alloc_lent(GFP_KERNEL);
 	struct run run;
 	u64 state = 1;
 	u32 i;
@@ -131,7 +131,7 @@ static void frame_limits(struct kunit *test)
 				     VSOCKDEV_PAGES_MAX));
 	vsockdev_frame_free(frame);
 
-	frame = vsockdev_frame_alloc_paged(GFP_KERNEL);
+	frame = vsockdev_frame_alloc_lent(GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, frame);
 	for (i = 0; i < VSOCKDEV_PAGED_MAX / PAGE_SIZE; i++)
 		KUNIT_EXPECT_TRUE(test, add(frame, run.first + i % PAGES, 0,
@@ -146,16 +146,16 @@ static void frame_limits(struct kunit *test)
 /* Appends what the device would read as payload */
 static u32 payload(struct vsockdev_frame *frame, u8 *to)
 {
-	struct vsockdev_pages *pages = frame->pages;
+	struct vsockdev_lent *lent = frame->lent;
 	u32 i, len = 0;
 
-	if (!pages) {
+	if (!lent) {
 		memcpy(to, frame->data + VSOCKDEV_HDR_LEN, frame->len);
 		return frame->len;
 	}
-	for (i = 1; i < pages->sg_count; i++) {
-		memcpy(to + len, sg_virt(&pages->sg[i]), pages->sg[i].length);
-		len += pages->sg[i].length;
+	for (i = 1; i < lent->sg_count; i++) {
+		memcpy(to + len, sg_virt(&lent->sg[i]), lent->sg[i].length);
+		len += lent->sg[i].length;
 	}
 	return len;
 }
@@ -163,7 +163,7 @@ static u32 payload(struct vsockdev_frame *frame, u8 *to)
 static struct vsockdev_frame *random_paged(struct kunit *test,
 					   struct run *run, u64 *state)
 {
-	struct vsockdev_frame *frame = vsockdev_frame_alloc_paged(GFP_KERNEL);
+	struct vsockdev_frame *frame = vsockdev_frame_alloc_lent(GFP_KERNEL);
 	u32 count = 1 + random_below(state, 6);
 	u32 i = random_below(state, PAGES);
 

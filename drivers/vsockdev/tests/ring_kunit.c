@@ -261,8 +261,8 @@ static void ring_bounds_bytes(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, send(stage, frame), 0);
 		KUNIT_ASSERT_LE(test, sent, 128);
 	}
-	KUNIT_EXPECT_GE(test, bytes, 512 * 1024);
-	KUNIT_EXPECT_LT(test, bytes, 512 * 1024 + 30000);
+	KUNIT_EXPECT_GE(test, bytes, 768 * 1024);
+	KUNIT_EXPECT_LT(test, bytes, 768 * 1024 + 30000);
 	KUNIT_EXPECT_EQ(test, stage->ring.tx_bytes, bytes);
 	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_room(&stage->ring));
 	give_back_tx(stage, 1);
@@ -271,38 +271,72 @@ static void ring_bounds_bytes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring_end(stage), sent - 1);
 }
 
-/* Whoever waits for the return of a frame hears of it, the others later */
-static void ring_interrupts_for_owned(struct kunit *test)
+/* Of a few copies nobody wants to hear, of a SEND_VMO somebody at once */
+static void ring_wants(struct kunit *test)
+{
+	struct stage *stage = ring_stage(test, 0, 64);
+	struct vsockdev_frame *frame;
+
+	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
+			VSOCKDEV_TX_QUIET);
+	KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 16384)), 0);
+	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
+			VSOCKDEV_TX_QUIET);
+	KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 1)), 0);
+	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
+			VSOCKDEV_TX_SOON);
+	frame = data_frame(stage, 1);
+	frame->vmo = true;
+	KUNIT_ASSERT_EQ(test, send(stage, frame), 0);
+	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
+			VSOCKDEV_TX_NEXT);
+	give_back_tx(stage, 3);
+	KUNIT_EXPECT_EQ(test, reclaim(stage), 3);
+	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
+			VSOCKDEV_TX_QUIET);
+	KUNIT_EXPECT_EQ(test, ring_end(stage), 0);
+}
+
+/* Interrupts come as they were asked for: not at all, soon, or at once */
+static void ring_interrupts(struct kunit *test)
 {
 	struct stage *stage = ring_stage(test, BIT_ULL(VIRTIO_RING_F_EVENT_IDX),
 					 64);
-	struct vsockdev_frame *frame;
 	unsigned int calls;
 	int i;
 
+	/* A queue that asks for nothing names the entry that comes first */
+	KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 1)), 0);
+	give_back_tx(stage, 1);
+	KUNIT_EXPECT_EQ(test, reclaim(stage), 1);
+	calls = stage->tx_calls;
+
 	for (i = 0; i < 16; i++)
 		KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 1)), 0);
-	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_enable(&stage->ring));
-	give_back_tx(stage, 1);
-	KUNIT_EXPECT_EQ(test, stage->tx_calls, 0);
-	give_back_tx(stage, 15);
-	KUNIT_EXPECT_EQ(test, stage->tx_calls, 1);
-	KUNIT_EXPECT_EQ(test, reclaim(stage), 16);
+	give_back_tx(stage, 4);
+	KUNIT_EXPECT_EQ(test, stage->tx_calls, calls);
+	KUNIT_EXPECT_EQ(test, reclaim(stage), 4);
 
-	for (i = 0; i < 16; i++) {
-		frame = data_frame(stage, 1);
-		frame->owner = stage;
-		KUNIT_ASSERT_EQ(test, send(stage, frame), 0);
-	}
-	KUNIT_EXPECT_EQ(test, stage->ring.tx_owned, 16);
-	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_enable(&stage->ring));
+	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_arm(&stage->ring,
+						     VSOCKDEV_TX_SOON));
+	give_back_tx(stage, 1);
+	KUNIT_EXPECT_EQ(test, stage->tx_calls, calls);
+	give_back_tx(stage, 11);
+	KUNIT_EXPECT_EQ(test, stage->tx_calls, calls + 1);
+	vsockdev_ring_tx_disarm(&stage->ring);
+	KUNIT_EXPECT_EQ(test, reclaim(stage), 12);
+
+	for (i = 0; i < 16; i++)
+		KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 1)), 0);
+	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_arm(&stage->ring,
+						     VSOCKDEV_TX_NEXT));
 	calls = stage->tx_calls;
 	give_back_tx(stage, 1);
 	KUNIT_EXPECT_EQ(test, stage->tx_calls, calls + 1);
 	KUNIT_EXPECT_EQ(test, reclaim(stage), 1);
-	KUNIT_EXPECT_EQ(test, stage->ring.tx_owned, 15);
 	give_back_tx(stage, 1);
-	KUNIT_EXPECT_FALSE(test, vsockdev_ring_tx_enable(&stage->ring));
+	KUNIT_EXPECT_FALSE(test, vsockdev_ring_tx_arm(&stage->ring,
+						      VSOCKDEV_TX_NEXT));
 	/* The one that was returned, and not taken back, is left as well */
 	KUNIT_EXPECT_EQ(test, ring_end(stage), 15);
 }
@@ -368,7 +402,8 @@ static struct kunit_case ring_tests[] = {
 	KUNIT_CASE(ring_rx_broken),
 	KUNIT_CASE(ring_reserve_for_control),
 	KUNIT_CASE(ring_bounds_bytes),
-	KUNIT_CASE(ring_interrupts_for_owned),
+	KUNIT_CASE(ring_wants),
+	KUNIT_CASE(ring_interrupts),
 	KUNIT_CASE_PARAM(ring_event_get, ring_event_gen_params),
 	KUNIT_CASE(ring_runs),
 	{}

@@ -62,7 +62,7 @@ static void control(struct scene *scene, struct vsockdev_conn *conn,
 }
 
 /* Fills the TX queue with data of a connection of its own. Returns how many */
-static u32 clog(struct scene *scene, u32 port)
+static u32 clog_queue(struct scene *scene, u32 port)
 {
 	struct vsockdev_conn *conn = open_conn(scene, port, U32_MAX);
 	u32 i;
@@ -167,7 +167,7 @@ static void sched_order(struct kunit *test)
 	struct scene *scene = test->priv;
 	struct vsockdev_conn *conn;
 	struct vsockdev_hdr hdr;
-	u32 clogged = clog(scene, 1), i;
+	u32 clogged = clog_queue(scene, 1), i;
 
 	conn = open_conn(scene, 2, 65536);
 	stage(scene, conn, 10);
@@ -272,7 +272,7 @@ static void peer_says(struct scene *scene, struct vsockdev_conn *conn,
 static void sched_window_shrinks(struct kunit *test)
 {
 	struct scene *scene = test->priv;
-	u32 clogged = clog(scene, 1);
+	u32 clogged = clog_queue(scene, 1);
 	struct vsockdev_frame *head;
 	struct vsockdev_conn *conn;
 	struct vsockdev_hdr hdr;
@@ -346,7 +346,7 @@ static void sched_asks_for_credit(struct kunit *test)
 }
 
 /* The completion comes with the last frame, or when the rest is dropped */
-static void sched_owned_frames(struct kunit *test)
+static void sched_vmo_frames(struct kunit *test)
 {
 	struct scene *scene = test->priv;
 	struct vsockdev_conn *conn = open_conn(scene, 2, 65536);
@@ -359,7 +359,7 @@ static void sched_owned_frames(struct kunit *test)
 	for (i = 0; i < 3; i++) {
 		frame = make_frame(scene, 100);
 		spin_lock(&scene->vd->lock);
-		vsockdev_sched_own(conn, frame);
+		frame->vmo = true;
 		vsockdev_sched_stage(conn, frame);
 		vsockdev_sched_unlock(scene->vd);
 	}
@@ -384,14 +384,14 @@ static void sched_drop_data(struct kunit *test)
 	struct vsockdev_hdr hdr;
 	u32 references;
 
-	clog(scene, 1);
+	clog_queue(scene, 1);
 	conn = open_conn(scene, 2, 65536);
 	conn->vmo_active = true;
 	conn->vmo_left = 5;
 	stage(scene, conn, 100);
 	frame = make_frame(scene, 100);
 	spin_lock(&scene->vd->lock);
-	vsockdev_sched_own(conn, frame);
+	frame->vmo = true;
 	vsockdev_sched_stage(conn, frame);
 	vsockdev_conn_stop_tx(conn);
 	references = refcount_read(&conn->refs);
@@ -430,7 +430,7 @@ static void sched_control_overtakes_data(struct kunit *test)
 }
 
 /* Both parts of a frame belong to the SEND_VMO that the frame did */
-static void sched_split_owned(struct kunit *test)
+static void sched_split_vmo(struct kunit *test)
 {
 	struct scene *scene = test->priv;
 	struct vsockdev_conn *conn = open_conn(scene, 2, 65536);
@@ -442,7 +442,7 @@ static void sched_split_owned(struct kunit *test)
 
 	conn->vmo_active = true;
 	spin_lock(&scene->vd->lock);
-	vsockdev_sched_own(conn, frame);
+	frame->vmo = true;
 	vsockdev_sched_stage(conn, frame);
 	vsockdev_credit_peer_update(&conn->credit, 10, 0);
 	vsockdev_sched_unlock(scene->vd);
@@ -459,7 +459,7 @@ static void sched_split_owned(struct kunit *test)
 }
 
 /* The device goes with frames in its queue: scene_unplug() counts them */
-static void sched_owned_frames_come_back(struct kunit *test)
+static void sched_vmo_frames_come_back(struct kunit *test)
 {
 	struct scene *scene = test->priv;
 	struct vsockdev_conn *conn = open_conn(scene, 2, 65536);
@@ -467,7 +467,7 @@ static void sched_owned_frames_come_back(struct kunit *test)
 
 	conn->vmo_active = true;
 	spin_lock(&scene->vd->lock);
-	vsockdev_sched_own(conn, frame);
+	frame->vmo = true;
 	vsockdev_sched_stage(conn, frame);
 	vsockdev_sched_unlock(scene->vd);
 	KUNIT_EXPECT_EQ(test, conn->vmo_frames, 1);
@@ -490,7 +490,7 @@ static void sched_dead_say_nothing(struct kunit *test)
 	struct vsockdev_hdr hdr;
 	u32 left;
 
-	left = SCENE_QUEUE - clog(scene, 1);
+	left = SCENE_QUEUE - clog_queue(scene, 1);
 	conn = open_conn(scene, 3, 65536);
 	while (left--)
 		control(scene, conn, VSOCKDEV_SEND_CREDIT_UPDATE);
@@ -510,11 +510,11 @@ static struct kunit_case sched_tests[] = {
 	KUNIT_CASE(sched_replies_are_bounded),
 	KUNIT_CASE(sched_window_shrinks),
 	KUNIT_CASE(sched_asks_for_credit),
-	KUNIT_CASE(sched_owned_frames),
+	KUNIT_CASE(sched_vmo_frames),
 	KUNIT_CASE(sched_drop_data),
 	KUNIT_CASE(sched_control_overtakes_data),
-	KUNIT_CASE(sched_split_owned),
-	KUNIT_CASE(sched_owned_frames_come_back),
+	KUNIT_CASE(sched_split_vmo),
+	KUNIT_CASE(sched_vmo_frames_come_back),
 	KUNIT_CASE(sched_dead_say_nothing),
 	{}
 };

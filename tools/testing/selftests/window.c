@@ -348,21 +348,25 @@ TEST_F(credit, before_anything_was_sent_is_a_violation)
 static const struct fake_options tight = { .queue_size = 16 };
 
 #define TIGHT_DATA 14 /* entries of its TX queue that data may take */
+#define FILLER (4 * KIB) /* a packet that waits for no other to join it */
 
-/* That many packets of one byte that the host does not take. */
+/* That many packets that the host does not take. */
 static void fill_queue(struct fake *fake, struct flow *flow, uint32_t packets)
 {
+	static const char filler[FILLER];
+
 	for (uint32_t i = 0; i < packets; i++) {
-		if (send(flow->link.sock, "x", 1, MSG_NOSIGNAL) != 1)
+		if (send(flow->link.sock, filler, FILLER, MSG_NOSIGNAL) !=
+		    FILLER)
 			fail("send: %s", strerror(errno));
 		WAIT_FOR(fake_posted(fake, FAKE_TX) == i + 1);
 	}
 }
 
-static void expect_bytes(struct flow *flow, uint32_t packets)
+static void expect_filler(struct flow *flow, uint32_t packets)
 {
 	for (uint32_t i = 0; i < packets; i++)
-		if (flow_expect(flow, VIRTIO_VSOCK_OP_RW).len != 1)
+		if (flow_expect(flow, VIRTIO_VSOCK_OP_RW).len != FILLER)
 			fail("a packet that is not one of those");
 }
 
@@ -409,7 +413,7 @@ static void set_window(struct flow *flow, uint32_t window)
 TEST_F(shrinking, to_less_than_a_packet_splits_it)
 {
 	set_window(&self->flow, 1000);
-	expect_bytes(&self->filler, TIGHT_DATA);
+	expect_filler(&self->filler, TIGHT_DATA);
 
 	flow_expect_stream(&self->flow, &self->stream, 1000);
 	flow_expect(&self->flow, VIRTIO_VSOCK_OP_CREDIT_REQUEST);
@@ -422,7 +426,7 @@ TEST_F(shrinking, to_less_than_a_packet_splits_it)
 TEST_F(shrinking, to_nothing_stops_it)
 {
 	set_window(&self->flow, 0);
-	expect_bytes(&self->filler, TIGHT_DATA);
+	expect_filler(&self->filler, TIGHT_DATA);
 
 	flow_expect(&self->flow, VIRTIO_VSOCK_OP_CREDIT_REQUEST);
 	set_window(&self->flow, 64 * KIB);
@@ -434,7 +438,7 @@ TEST_F(shrinking, to_less_than_is_unread_does_not_underflow)
 {
 	struct flow *flow = &self->flow;
 
-	expect_bytes(&self->filler, TIGHT_DATA);
+	expect_filler(&self->filler, TIGHT_DATA);
 	flow_expect_stream(flow, &self->stream, 8 * KIB);
 	set_window(flow, 100);
 	send_stream(flow->link.sock, 2, 100);
@@ -490,7 +494,7 @@ TEST_F(full, queue_loses_no_control_packet)
 	}
 	ASSERT_EQ(16, fake_posted(&self->fake, FAKE_TX));
 
-	expect_bytes(&self->filler, TIGHT_DATA);
+	expect_filler(&self->filler, TIGHT_DATA);
 	for (int i = 0; i < 2 * COUNT; i++) {
 		struct packet packet = fake_take(&self->fake);
 
