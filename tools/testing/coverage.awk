@@ -21,13 +21,14 @@ file != "" && match($0, /^ *([0-9]+\*?|#####|=====): *[0-9]+:/) {
 	reached[where] += field[1] + 0
 }
 
-function show(name, of, all)
+function row(name, of, all)
 {
-	printf "%-32s %5d of %5d lines %6.1f %%\n", name, of, all,
-		all ? 100 * of / all : 0
+	return sprintf("%-32s %5d of %5d lines %6.1f %%", name, of, all,
+		all ? 100 * of / all : 0)
 }
 
 END {
+	sorted = "sort -t: -k1,1 -k2,2n >'" unreached "'"
 	for (where in source) {
 		split(where, part, SUBSEP)
 		lines[part[1]]++
@@ -36,10 +37,11 @@ END {
 		hit += reached[where] > 0
 		if (!reached[where])
 			print part[1] ":" part[2] ":" source[where] \
-				| "sort -t: -k1,1 -k2,2n >" unreached
+				| sorted
 	}
 	for (file in lines)
-		show(file, hits[file], lines[file]) | "sort"
+		print row(file, hits[file], lines[file]) | "sort"
 	close("sort")
-	show("all", hit, total)
+	close(sorted)
+	print row("all", hit, total)
 }
