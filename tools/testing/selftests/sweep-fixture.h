@@ -58,8 +58,8 @@ FIXTURE_TEARDOWN(sweep)
 }
 
 static inline void run(struct subject *subject, const char *name,
-		void (*prepare)(void *data), int (*act)(void *data),
-		void (*check)(void *data, int error))
+		       void (*prepare)(void *data), int (*act)(void *data),
+		       void (*check)(void *data, int error))
 {
 	struct sweep sweep = {
 		.name = name,

@@ -257,7 +257,7 @@ static void check_read_two(void *data, int error)
 	struct subject *subject = data;
 	struct device *dev = dev_of(subject);
 
-	if ((error != 0) != (subject->events == 0))
+	if (!!error == !!subject->events)
 		fail("%d events, and error %d", subject->events, error);
 	if (subject->events)
 		check_event(subject);
@@ -324,6 +324,5 @@ TEST_F_TIMEOUT(sweep, epoll, LONG_SECONDS)
 {
 	run(&self->subject, "epoll", prepare_event, act_epoll, check_poll);
 }
-
 
 TEST_HARNESS_MAIN

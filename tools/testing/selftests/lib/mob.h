@@ -106,17 +106,35 @@ int hoard_take(struct player *player, atomic_int *fds, unsigned int count);
 void hoard_put(struct player *player, atomic_int *fds, unsigned int count,
 	       int fd);
 
-#define TAKE(player, what, count) \
-	hoard_take(player, (player)->hoard->what, count)
-#define PUT(player, what, count, fd) \
-	hoard_put(player, (player)->hoard->what, count, fd)
+static inline int take_node(struct player *player)
+{
+	return hoard_take(player, player->hoard->nodes, NODES);
+}
 
-#define take_node(player) TAKE(player, nodes, NODES)
-#define put_node(player, fd) PUT(player, nodes, NODES, fd)
-#define take_sock(player) TAKE(player, socks, SOCKS)
-#define put_sock(player, fd) PUT(player, socks, SOCKS, fd)
-#define take_file(player) TAKE(player, files, FILES)
-#define put_file(player, fd) PUT(player, files, FILES, fd)
+static inline void put_node(struct player *player, int fd)
+{
+	hoard_put(player, player->hoard->nodes, NODES, fd);
+}
+
+static inline int take_sock(struct player *player)
+{
+	return hoard_take(player, player->hoard->socks, SOCKS);
+}
+
+static inline void put_sock(struct player *player, int fd)
+{
+	hoard_put(player, player->hoard->socks, SOCKS, fd);
+}
+
+static inline int take_file(struct player *player)
+{
+	return hoard_take(player, player->hoard->files, FILES);
+}
+
+static inline void put_file(struct player *player, int fd)
+{
+	hoard_put(player, player->hoard->files, FILES, fd);
+}
 
 /* To where it belongs. */
 void put_any(struct player *player, int fd);
