@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Plays a script. The language is described in tools/testing/hostile/README.
+ * Plays a script. The language is described in Documentation/testing/hostile.rst.
  *
  * A statement is done, or waits for a packet of the guest and is tried again,
  * or fails, which ends the script. No statement waits for time: who has started
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "hostile.h"
 #include "script.h"
 #include "util.h"
@@ -67,61 +68,6 @@ static uint64_t value(const struct play *p, const char *name)
 	return v;
 }
 
-/* Members of packets by name. */
-static const struct field {
-	const char *name;
-	size_t offset, size;
-} fields[] = {
-#define FIELD(name)                                                \
-	{                                                          \
-		#name, offsetof(struct packet, name),              \
-			sizeof(((struct packet *)NULL)->name)      \
-	}
-	FIELD(src_cid), FIELD(dst_cid), FIELD(src_port),  FIELD(dst_port),
-	FIELD(len),	FIELD(type),	FIELD(op),	  FIELD(flags),
-	FIELD(buf_alloc), FIELD(fwd_cnt),
-#undef FIELD
-};
-
-static const struct field *find_field(const char *name, size_t len)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-		if (strlen(fields[i].name) == len &&
-		    !memcmp(fields[i].name, name, len))
-			return &fields[i];
-	return NULL;
-}
-
-static uint64_t field_get(const struct field *f, const struct packet *pkt)
-{
-	const char *at = (const char *)pkt + f->offset;
-
-	switch (f->size) {
-	case sizeof(uint16_t):
-		return *(const uint16_t *)at;
-	case sizeof(uint32_t):
-		return *(const uint32_t *)at;
-	default:
-		return *(const uint64_t *)at;
-	}
-}
-
-static void field_set(const struct field *f, struct packet *pkt, uint64_t v)
-{
-	char *at = (char *)pkt + f->offset;
-
-	switch (f->size) {
-	case sizeof(uint16_t):
-		*(uint16_t *)at = v;
-		break;
-	case sizeof(uint32_t):
-		*(uint32_t *)at = v;
-		break;
-	default:
-		*(uint64_t *)at = v;
-	}
-}
-
 /* An honest packet on the ports that the script is about. */
 static struct packet usual(const struct play *p)
 {
@@ -154,7 +100,7 @@ static enum outcome do_send(struct play *p, const struct statement *s)
 
 	for (unsigned int i = 0; i < s->words; i++) {
 		size_t len = strcspn(s->word[i], "=");
-		const struct field *f = find_field(s->word[i], len);
+		const struct field *f = field_find(s->word[i], len);
 
 		if (s->word[i][len] != '=' ||
 		    !values_eval(&p->values, s->word[i] + len + 1, &v))
@@ -202,7 +148,7 @@ static enum outcome compare(struct play *p, const struct packet *pkt,
 			    const char *word)
 {
 	size_t len = strcspn(word, "=:");
-	const struct field *f = find_field(word, len);
+	const struct field *f = field_find(word, len);
 	uint64_t v;
 
 	if (!f || !word[len])
@@ -378,7 +324,7 @@ static enum outcome do_release(struct play *p, const struct statement *s)
 		return failed(p, "what is '%s'?", s->word[0]);
 	if (!strcmp(s->word[0], "all"))
 		p->h->hold = HOSTILE_HOLD_NONE;
-	hostile_release(p->h, min(count, (uint64_t)VIRTQ_NUM_MAX), newest);
+	hostile_release(p->h, count > VIRTQ_NUM_MAX ? VIRTQ_NUM_MAX : count, newest);
 	return DONE;
 }
 
