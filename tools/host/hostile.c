@@ -183,6 +183,30 @@ void hostile_put(struct hostile *h, const struct packet *pkt, uint32_t used)
 	h->vs->packets_to_guest++;
 }
 
+void hostile_scribble(struct hostile *h, uint64_t what)
+{
+	const struct iov *iov = &h->vs->rxq->chain.iov;
+	unsigned int i = h->scribble_count;
+
+	if (i == HOSTILE_SCRIBBLES || iov->vec->iov_len < PACKET_HEADER_SIZE)
+		return;
+	h->scribbles[i].at = iov->vec->iov_base;
+	h->scribbles[i].what = what;
+	h->scribble_count++;
+}
+
+void hostile_flushed(struct hostile *h)
+{
+	for (unsigned int i = 0; i < h->scribble_count; i++) {
+		uint64_t what = h->scribbles[i].what;
+		uint8_t *at = h->scribbles[i].at;
+
+		for (size_t n = 0; n < PACKET_HEADER_SIZE; n++)
+			at[n] = what >> n % 8 * 8;
+	}
+	h->scribble_count = 0;
+}
+
 bool hostile_is_honest(const struct hostile *h, const struct packet *pkt)
 {
 	return (uint32_t)pkt->src_cid == HOST_CID &&

@@ -23,6 +23,7 @@ struct vsock;
 #define HOSTILE_PORT_MASK 0xf0000000u
 #define HOSTILE_INBOX 1024
 #define HOSTILE_TEXT 160
+#define HOSTILE_SCRIBBLES 64
 
 /* Which chains of the TX queue are not handed back. */
 enum hostile_hold {
@@ -45,6 +46,12 @@ struct hostile {
 	uint16_t held[VIRTQ_NUM_MAX];
 	unsigned int inbox_first, inbox_count;
 	struct packet inbox[HOSTILE_INBOX];
+	/* Headers that are to change after the guest was given them. */
+	unsigned int scribble_count;
+	struct {
+		uint8_t *at;
+		uint64_t what;
+	} scribbles[HOSTILE_SCRIBBLES];
 	char result[HOSTILE_TEXT];
 };
 
@@ -88,6 +95,15 @@ bool hostile_take(struct hostile *h, struct packet *pkt);
 
 /* A packet with @used bytes said to be written. */
 void hostile_put(struct hostile *h, const struct packet *pkt, uint32_t used);
+
+/*
+ * Lets the next packet's header change once the guest has it: a driver must
+ * not read anything twice.
+ */
+void hostile_scribble(struct hostile *h, uint64_t what);
+
+/* Now it has: before any buffer is taken that may be one of those. */
+void hostile_flushed(struct hostile *h);
 
 /* An address that belongs to an honest connection, or may. */
 bool hostile_is_honest(const struct hostile *h, const struct packet *pkt);

@@ -147,10 +147,8 @@ static struct packet header(struct storm *s, const struct flow *flow,
 /* The guest's ports where programs wait, see values.c; and now and then none. */
 static uint32_t some_guest_port(struct storm *s)
 {
-	uint32_t port = 7000 + roll(s, 8);
+	uint32_t port = 7000 + roll(s, 7) + 10 * roll(s, 3);
 
-	if (chance(s, 20))
-		port += 10;
 	return chance(s, 5) ? any(s) : port;
 }
 
@@ -306,10 +304,8 @@ bool storm_run(struct storm *s)
 	/* Whom it would meet by chance it leaves alone. */
 	if (hostile_is_honest(s->h, &pkt))
 		pkt.src_port = HOSTILE_PORT_FIRST + roll(s, PORTS);
-	if (pkt.src_cid == HOST_CID && pkt.op == VIRTIO_VSOCK_OP_RST)
-		log_verbose("storm %llu: reset of %u to %u",
-			    (unsigned long long)s->index, pkt.src_port,
-			    pkt.dst_port);
+	if (chance(s, 3))
+		hostile_scribble(s->h, next(s));
 	hostile_put(s->h, &pkt, used);
 	return true;
 }

@@ -38,7 +38,9 @@ static const struct {
 	{ "SOURCE", 7004 },
 	{ "ECHO", 7005 },
 	{ "CLOSE", 7006 },
-	{ "CALL", 7010 }, /* CALL+SINK-IGNORE: refused, and it calls back */
+	{ "KEEP", 7007 },
+	{ "CALL", 10 }, /* to be added */
+	{ "TCP", 20 },
 };
 
 static int find(const struct values *values, const char *name)

@@ -366,6 +366,7 @@ static bool send_batch(struct vsock *vs)
 			break;
 	}
 	virtq_flush(vs->rxq);
+	hostile_flushed(vs->hostile);
 	return i == BATCH;
 }
 
