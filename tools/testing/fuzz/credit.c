@@ -71,11 +71,11 @@ static void forward(struct model *m, uint32_t len)
 	m->forwarded += len;
 }
 
-static void step(struct model *m, enum step step, struct input *in)
+static void take_step(struct model *m, enum step what, struct input *in)
 {
 	uint32_t n = take_u32(in);
 
-	switch (step) {
+	switch (what) {
 	case PEER:
 		peer(m, in, n);
 		break;
@@ -149,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m.credit.fwd_cnt_told = origin;
 	while (in.left) {
 		take(&in, &what, sizeof(what));
-		step(&m, what % STEPS, &in);
+		take_step(&m, what % STEPS, &in);
 		check_tx(&m);
 		check_rx(&m);
 	}

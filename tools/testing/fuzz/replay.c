@@ -22,12 +22,12 @@ static int digit(char c)
 	return isdigit(c) ? c - '0' : tolower(c) - 'a' + 10;
 }
 
-/* "name hex hex..."; false if it is not that. */
+/* "name bytes...", in hexadecimal; false if it is not that. */
 static int parse(char *line, struct named *input)
 {
 	char *text;
 
-	input->name = strtok_r(line, " \n", &text);
+	input->name = strtok_r(line, "\n ", &text);
 	input->len = 0;
 	for (; *text && *text != '\n'; text++) {
 		if (*text == ' ')
