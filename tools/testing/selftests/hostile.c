@@ -18,6 +18,11 @@
 #define KIB 1024LL
 #define LONG_SECONDS 3600
 #define PINGS 500
+#define RESETS 40
+#define OWNERS 40
+#define BINDS 10
+#define LOG_LINES 100 /* of all the kernel, in one storm */
+#define OTHER_CID 1000
 #define STORM_ROUNDS 50 /* of honest bytes, in one storm */
 
 /* What the documentation says of memory. */
@@ -99,6 +104,7 @@ TEST_F_TIMEOUT(storm, does_no_harm, LONG_SECONDS)
 	unsigned long long seed = from_environment("VSOCKDEV_TEST_SEED", 1);
 	struct siege *siege = &self->siege;
 	struct vsockdev_get_info after;
+	unsigned int lines = log_lines();
 	struct memory before;
 
 	siege_exchange(siege);
@@ -116,12 +122,90 @@ TEST_F_TIMEOUT(storm, does_no_harm, LONG_SECONDS)
 	check_memory(siege, "storm", &before);
 	after = info_of(siege->dev.fd);
 	describe(siege, &after);
+	EXPECT_GE(LOG_LINES, log_lines() - lines);
 	EXPECT_LE(packets, after.rx_packets - siege->before.rx_packets);
 	EXPECT_LT(packets / 100, after.rx_malformed);
 	EXPECT_LT(packets / 100, after.rx_unknown);
 	EXPECT_LT(packets / 200, after.rx_violations);
 	EXPECT_LT(0, after.refused);
 	EXPECT_LT(packets / 200, siege->victim.requests);
+}
+
+/* Owners come and go in the middle of it. */
+TEST_F_TIMEOUT(storm, with_many_owners_does_no_harm, LONG_SECONDS)
+{
+	struct siege *siege = &self->siege;
+	uint64_t sent;
+
+	siege_begin(siege, "hostile 2 1000000000");
+	for (int i = 0; i < OWNERS; i++) {
+		sent = siege_sent(siege);
+		WAIT_FOR(siege_sent(siege) > sent + 200);
+		if (i % 2) {
+			siege_abandon(siege);
+		} else {
+			ASSERT_EQ(0, stop(siege->dev.fd));
+			victim_stop(&siege->victim);
+		}
+		siege_resume(siege);
+		victim_start(&siege->victim, &siege->dev);
+	}
+	siege_begin(siege, "stop");
+	siege->before.conns = 0;
+	siege_lift(siege);
+	siege_reconnect(siege);
+	siege_exchange(siege);
+}
+
+/* The driver takes the device down in the middle of it, and up again. */
+TEST_F_TIMEOUT(storm, with_unbinds_does_no_harm, LONG_SECONDS)
+{
+	struct siege *siege = &self->siege;
+
+	for (int i = 0; i < BINDS; i++) {
+		siege_begin(siege, "hostile %d 1000000000", i);
+		WAIT_FOR(siege_sent(siege) > 500);
+		unbind_device(0);
+		victim_stop(&siege->victim);
+		close(siege->dev.fd);
+		bind_device(0);
+		device_start(&siege->dev, NULL);
+		victim_start(&siege->victim, &siege->dev);
+	}
+	siege->before.conns = 0;
+	siege_lift(siege);
+	siege_reconnect(siege);
+	siege_exchange(siege);
+}
+
+/*
+ * The guest gets another context id again and again, in the middle of it all:
+ * whatever was connected is gone each time.
+ */
+TEST_F_TIMEOUT(storm, with_resets_does_no_harm, LONG_SECONDS)
+{
+	struct siege *siege = &self->siege;
+	uint64_t cid = siege->before.cid;
+	struct vsockdev_get_info now;
+
+	siege_begin(siege, "hostile 1 1000000000");
+	for (int i = 0; i < RESETS; i++) {
+		uint64_t sent = siege_sent(siege);
+
+		siege_begin(siege, "cid %llu",
+			    (unsigned long long)(i % 2 ? cid : OTHER_CID));
+		WAIT_FOR(siege_sent(siege) > sent + 100);
+	}
+	siege_begin(siege, "stop");
+	WAIT_FOR(info_of(siege->dev.fd).cid == cid);
+	siege->before.conns = 0;
+	siege_lift(siege);
+
+	now = info_of(siege->dev.fd);
+	EXPECT_LE(siege->before.generation + 2, now.generation);
+	EXPECT_GE(siege->before.generation + RESETS, now.generation);
+	siege_reconnect(siege);
+	siege_exchange(siege);
 }
 
 FIXTURE(script) {
@@ -136,7 +220,7 @@ FIXTURE_VARIANT(script) {
 	FIXTURE_VARIANT_ADD(script, name_) \
 	{                                  \
 		.name = #name_,            \
-	};
+	}
 #include "hostile-scripts.h"
 
 FIXTURE_SETUP(script)
@@ -178,12 +262,30 @@ static void rebind(struct siege *siege)
 	peer_do(&peer, "pong", "ping");
 }
 
+/* Nothing that came then is of any interest to the next owner. */
+static void without_owner(struct siege *siege, const char *name)
+{
+	siege_abandon(siege);
+	siege_begin(siege, "script %s", name);
+	siege_wait(siege, 0);
+	if (!is_a(siege_status(siege), "passed"))
+		fail("%s: %s", name, siege_status(siege));
+	siege_resume(siege);
+	expect_no_event(&siege->dev, 0);
+	siege_reconnect(siege);
+	siege_exchange(siege);
+}
+
 TEST_F_TIMEOUT(script, does_no_harm, LONG_SECONDS)
 {
 	bool breaks = is_a(variant->name, "break_");
 	struct siege *siege = &self->siege;
 	struct memory before;
 
+	if (is_a(variant->name, "without_owner")) {
+		without_owner(siege, variant->name);
+		return;
+	}
 	siege_exchange(siege);
 	before = memory_now();
 	memory_describe("before", &before);

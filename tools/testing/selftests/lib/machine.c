@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #undef bind_device
+#undef log_lines
 #undef unbind_device
 #undef insert_module
 #undef module_refs
@@ -161,4 +162,24 @@ void unplug(struct peer *peer, unsigned int device)
 void plug(struct peer *peer, unsigned int device)
 {
 	peer_do(peer, "ok", PLUG_COMMAND, device, device, device);
+}
+
+/* "PRIORITY,NUMBER,..." of each line, oldest first. */
+unsigned int log_lines(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	unsigned long long number = 0;
+	char line[8192];
+	ssize_t n;
+
+	if (fd < 0)
+		fail("/dev/kmsg: %s", strerror(errno));
+	while ((n = read(fd, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (n <= 0)
+			continue;
+		line[n] = '\0';
+		sscanf(line, "%*u,%llu", &number);
+	}
+	close(fd);
+	return number;
 }

@@ -49,6 +49,9 @@ int remove_module(const char *name);
 void insert_module(void);
 long module_refs(void);
 
+/* Lines that the kernel has logged so far, as far as it remembers. */
+unsigned int log_lines(void);
+
 /*
  * Hot-unplug and hot-plug, through a peer that is not behind that device. They
  * have only begun when these return.
@@ -60,6 +63,7 @@ long module_refs(void);
 void unplug(struct peer *peer, unsigned int device);
 void plug(struct peer *peer, unsigned int device);
 
+#define log_lines(...) HERE((log_lines)(__VA_ARGS__))
 #define bind_device(...) HERE((bind_device)(__VA_ARGS__))
 #define unbind_device(...) HERE((unbind_device)(__VA_ARGS__))
 #define insert_module(...) HERE((insert_module)(__VA_ARGS__))

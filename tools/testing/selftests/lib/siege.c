@@ -13,6 +13,9 @@
 #undef siege_wait
 #undef siege_exchange
 #undef siege_lift
+#undef siege_abandon
+#undef siege_resume
+#undef siege_reconnect
 
 #define ECHO_SERVICE 7 /* of the host device */
 #define ECHO_BYTES 65536ULL
@@ -112,6 +115,32 @@ void siege_exchange(struct siege *s)
 	echo(s, s->rounds);
 }
 
+void siege_abandon(struct siege *s)
+{
+	int error;
+
+	victim_stop(&s->victim);
+	error = stop(s->dev.fd);
+	if (error)
+		fail("STOP: %s", strerror(-error));
+}
+
+void siege_resume(struct siege *s)
+{
+	int error = start(s->dev.fd, NULL);
+
+	if (error)
+		fail("START: %s", strerror(-error));
+}
+
+void siege_reconnect(struct siege *s)
+{
+	link_close(&s->peer.link);
+	link_close(&s->link);
+	s->peer = peer_open(&s->dev);
+	s->link = peer_connect(&s->dev, &s->peer);
+}
+
 static void refuse_all(struct device *dev)
 {
 	struct vsockdev_event event;
@@ -120,6 +149,8 @@ static void refuse_all(struct device *dev)
 		event = next_event(dev);
 		if (event.type == VSOCKDEV_EVENT_REQUEST)
 			send_rst(dev->fd, event.addr, event.conn_id);
+		else if (event.type == VSOCKDEV_EVENT_TRANSPORT_RESET)
+			victim_acknowledge(dev->fd, &event);
 	}
 }
 

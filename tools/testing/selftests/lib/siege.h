@@ -45,6 +45,13 @@ void siege_go(struct siege *siege);
  */
 void siege_exchange(struct siege *siege);
 
+/* The owner goes, with all that it has; and comes back. */
+void siege_abandon(struct siege *siege);
+void siege_resume(struct siege *siege);
+
+/* The honest connection anew, after all were lost. Without victims. */
+void siege_reconnect(struct siege *siege);
+
 /* Closes what the victims have, and waits until the driver has let go of it. */
 void siege_lift(struct siege *siege);
 
@@ -52,6 +59,9 @@ void siege_lift(struct siege *siege);
 #define siege_begin(...) HERE((siege_begin)(__VA_ARGS__))
 #define siege_wait(...) HERE((siege_wait)(__VA_ARGS__))
 #define siege_exchange(...) HERE((siege_exchange)(__VA_ARGS__))
+#define siege_abandon(...) HERE((siege_abandon)(__VA_ARGS__))
+#define siege_resume(...) HERE((siege_resume)(__VA_ARGS__))
+#define siege_reconnect(...) HERE((siege_reconnect)(__VA_ARGS__))
 #define siege_lift(...) HERE((siege_lift)(__VA_ARGS__))
 
 #endif

@@ -19,11 +19,15 @@ enum victim_port {
 	VICTIM_SOURCE, /* writes without end */
 	VICTIM_ECHO, /* writes what it reads */
 	VICTIM_CLOSE, /* is closed at once */
+	VICTIM_KEEP, /* no answer, however many there are */
 	VICTIM_PORTS,
-	VICTIM_CALL = VICTIM_IGNORE + 10, /* refused; it calls back as one of the above */
 };
 
-#define VICTIM_CONNS 128
+/* Added to these: refused, and it calls back; and a TCP socket takes it. */
+#define VICTIM_CALL 10
+#define VICTIM_TCP 20
+
+#define VICTIM_CONNS 512
 
 struct victim_conn {
 	uint64_t id;
@@ -37,6 +41,7 @@ struct victim {
 	struct device *dev;
 	int epfd;
 	int stop; /* an eventfd */
+	int file;
 	unsigned int count;
 	struct victim_conn conns[VICTIM_CONNS];
 	/* Read by the test while it runs. */
@@ -50,6 +55,9 @@ void victim_start(struct victim *victim, struct device *dev);
 
 /* All its connections are closed, or reset, when it returns. */
 void victim_stop(struct victim *victim);
+
+/* Says RESET_DONE to a TRANSPORT_RESET, as it does by itself. */
+void victim_acknowledge(int fd, const struct vsockdev_event *event);
 
 #define victim_start(...) HERE((victim_start)(__VA_ARGS__))
 
