@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "session.h"
-#include "uds.h"
 
 #define DEFAULT_PORT 1024
 
@@ -29,6 +28,7 @@ enum { KEY_COMMANDS = 256 };
 
 static const struct argp_option argp_options[] = {
 	{ "uds", 'u', "BASE", 0, "unix socket of the host device", 0 },
+	{ "vsock", 's', "CID", 0, "instead: AF_VSOCK, and this guest", 0 },
 	{ "port", 'p', "PORT", 0, "script port (1024)", 0 },
 	{ "control", 'c', "PATH", 0,
 	  "control socket of a host device, 0 for the first one given", 0 },
@@ -53,7 +53,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case 'u':
-		setup.base = arg;
+		setup.place.base = arg;
+		return 0;
+	case 's':
+		setup.place.cid = strtoul(arg, NULL, 0);
 		return 0;
 	case 'p':
 		port = strtoul(arg, NULL, 0);
@@ -71,8 +74,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		session_help();
 		exit(0);
 	case ARGP_KEY_END:
-		if (!setup.base)
-			argp_error(state, "--uds is missing");
+		if (!setup.place.base == !setup.place.cid)
+			argp_error(state, "either --uds or --vsock");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -115,10 +118,9 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
-	listener = uds_listen(setup.base, port, SOCK_STREAM);
+	listener = place_listen(&setup.place, port, SOCK_STREAM);
 	if (listener < 0) {
-		fprintf(stderr, "peer: %s_%u: %s\n", setup.base, port,
-			strerror(errno));
+		fprintf(stderr, "peer: port %u: %s\n", port, strerror(errno));
 		return 1;
 	}
 	printf("ready\n");

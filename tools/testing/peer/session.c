@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "remote.h"
 #include "results.h"
 #include "transfer.h"
@@ -42,6 +43,7 @@ struct session {
 	struct transfer tx; /* on data */
 	struct transfer rx;
 	bool became; /* the script connection is no script any more */
+	pid_t process; /* 0: none */
 	char defer_tag[32];
 	char deferred[256];
 	char later[256]; /* once the answer is out */
@@ -114,10 +116,10 @@ static void new_data(struct session *s, int fd)
 }
 
 /* Waits for @fd, but not longer than there is a script connection. */
-static bool wait_readable(struct session *s, int fd)
+static bool wait_for(struct session *s, int fd, short events)
 {
 	struct pollfd fds[] = {
-		{ .fd = fd, .events = POLLIN },
+		{ .fd = fd, .events = events },
 		{ .fd = s->control, .events = POLLRDHUP },
 	};
 
@@ -136,7 +138,7 @@ static void do_ping(struct session *s, char **args)
 static void unlisten(struct session *s)
 {
 	if (s->listener >= 0)
-		uds_unlisten(s->setup->base, s->port, s->type, s->listener);
+		place_unlisten(&s->setup->place, s->port, s->type, s->listener);
 	s->listener = -1;
 }
 
@@ -145,7 +147,7 @@ static void do_listen(struct session *s, char **args)
 	unlisten(s);
 	s->port = number(args[1]);
 	s->type = socket_type(args[2]);
-	s->listener = uds_listen(s->setup->base, s->port, s->type);
+	s->listener = place_listen(&s->setup->place, s->port, s->type);
 	if (s->listener < 0)
 		reply_errno(s, "listen");
 	else
@@ -157,7 +159,7 @@ static void do_accept(struct session *s, char **args)
 	int fd = -1;
 
 	(void)args;
-	if (s->listener >= 0 && wait_readable(s, s->listener))
+	if (s->listener >= 0 && wait_for(s, s->listener, POLLIN))
 		fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
 	new_data(s, fd);
 	if (fd < 0)
@@ -168,8 +170,8 @@ static void do_accept(struct session *s, char **args)
 
 static void do_dial_start(struct session *s, char **args)
 {
-	new_data(s, uds_dial(s->setup->base, number(args[1]),
-			     socket_type(args[2])));
+	new_data(s, place_dial(&s->setup->place, number(args[1]),
+			       socket_type(args[2])));
 	if (s->data < 0)
 		reply_errno(s, "dial");
 	else
@@ -178,14 +180,15 @@ static void do_dial_start(struct session *s, char **args)
 
 static void do_dial_wait(struct session *s, char **args)
 {
+	const struct place *place = &s->setup->place;
 	char line[64];
 
 	(void)args;
-	if (s->data < 0 || !wait_readable(s, s->data)) {
+	if (s->data < 0 || !wait_for(s, s->data, place_dial_event(place))) {
 		reply(s, "error nothing dialled");
 		return;
 	}
-	if (uds_read_line(s->data, line, sizeof(line)) <= 0) {
+	if (place_dialled(place, s->data, line, sizeof(line)) <= 0) {
 		new_data(s, -1);
 		reply(s, "refused");
 	} else if (strncmp(line, "OK ", 3)) {
@@ -359,15 +362,24 @@ static void do_become_echo(struct session *s, char **args)
 	echo(s->control, &total);
 }
 
+/* Not every kernel knows FIONREAD for AF_VSOCK. */
+static bool has_bytes(int fd)
+{
+	char byte;
+	int n;
+
+	if (!ioctl(fd, FIONREAD, &n))
+		return n;
+	return recv(fd, &byte, 1, MSG_PEEK) > 0;
+}
+
 static void do_unread(struct session *s, char **args)
 {
-	int n = 0;
-
 	(void)args;
-	if (!wait_readable(s, s->data) || ioctl(s->data, FIONREAD, &n))
+	if (!wait_for(s, s->data, POLLIN))
 		reply_errno(s, "unread");
 	else
-		reply(s, n ? "ok" : "eof");
+		reply(s, has_bytes(s->data) ? "ok" : "eof");
 }
 
 static void do_shutdown(struct session *s, char **args)
@@ -411,6 +423,46 @@ static void do_defer(struct session *s, char **args)
 static void do_later(struct session *s, char **args)
 {
 	join(s->later, sizeof(s->later), args + 1);
+	reply(s, "ok");
+}
+
+static void in_process(void *arg)
+{
+	struct session *s = arg;
+
+	s->control = -1;
+	perform(s, s->deferred);
+}
+
+static void do_process(struct session *s, char **args)
+{
+	if (s->data < 0 || s->process) {
+		reply(s, "error no data connection");
+		return;
+	}
+	join(s->deferred, sizeof(s->deferred), args + 1);
+	s->process = process_start(s->data, in_process, s);
+	s->deferred[0] = '\0';
+	if (s->process < 0) {
+		s->process = 0;
+		reply_errno(s, "process");
+		return;
+	}
+	new_data(s, -1);
+	reply(s, "ok");
+}
+
+static void kill_process(struct session *s)
+{
+	if (s->process)
+		process_kill(s->process);
+	s->process = 0;
+}
+
+static void do_kill(struct session *s, char **args)
+{
+	(void)args;
+	kill_process(s);
 	reply(s, "ok");
 }
 
@@ -490,6 +542,8 @@ static const struct command commands[] = {
 	{ "close", 0, do_close, "with bytes unread that is a reset" },
 	{ "defer", 2, do_defer, "TAG COMMAND...: once this connection ended" },
 	{ "later", 1, do_later, "COMMAND...: after the answer, and with none" },
+	{ "process", 1, do_process, "COMMAND...: by one that has the data" },
+	{ "kill", 0, do_kill, "that process" },
 	{ "until", 1, do_until, "COMMAND...: until it answers ok, for 20 s" },
 	{ "reach", 1, do_reach, "PORT [COMMAND...]: until dial, then that" },
 	{ "control", 2, do_control, "INDEX COMMAND...: to a host device" },
@@ -587,6 +641,7 @@ void session_run(const struct setup *setup, int control)
 		perform(&s, s.deferred);
 		results_put(s.defer_tag, s.reply);
 	}
+	kill_process(&s);
 	unlisten(&s);
 	new_data(&s, -1);
 }

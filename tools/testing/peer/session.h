@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "place.h"
+
 #define SETUP_CONTROLS 8
 
 /* What all sessions are told on the command line. */
 struct setup {
-	const char *base; /* of the host device's unix sockets */
+	struct place place; /* where the guest's connections are */
 	const char *controls[SETUP_CONTROLS]; /* NULL behind the last */
 	const char *monitor; /* NULL: none */
 	bool verbose;
