@@ -91,7 +91,13 @@ coverage: ## which lines do the tests reach? KERNEL=debug, TESTS="name ..."
 check-all: KERNELS := 6.1 6.12 7.2 uml debug kcsan
 check-all: check ## the same on all kernels there are
 
-interop: ## run the tests that need no script against vhost-device-vsock
+interop: ## hosts that others wrote, and ours: a table. HOSTS="name ..."
+	$(SETUP) build guest interop
+	$(GUEST)/build-kernel $(KERNELS)
+	tools/testing/interop/check --kernels "$(KERNELS)" \
+		$(if $(HOSTS),--hosts "$(HOSTS)")
+
+interop-selftests: ## what of all tests vhost-device-vsock can do
 	$(SETUP) build guest interop
 	$(GUEST)/build-kernel $(KERNELS)
 	$(GUEST)/check --host vhost-device-vsock \
@@ -119,4 +125,4 @@ help: ## list these targets
 
 FORCE:
 .PHONY: FORCE all module tools modules_install install setup guest demo check \
-	check-all kunit coverage fuzz interop style kernels clean help
+	check-all kunit coverage fuzz interop interop-selftests style kernels clean help
