@@ -269,7 +269,7 @@ static void look(struct stage *stage, struct before *before)
 	before->write_space = sk->sk_write_space;
 	before->state_change = sk->sk_state_change;
 	before->error_report = sk->sk_error_report;
-	before->user_data = rcu_access_pointer(sk->sk_user_data);
+	before->user_data = rcu_access_pointer(__sk_user_data(sk));
 	before->files = file_count(stage->sock->file);
 }
 

@@ -17,5 +17,4 @@ VSOCKDEV_COMPAT_EXPORT(fake_device_take);
 VSOCKDEV_COMPAT_EXPORT(fake_device_return);
 VSOCKDEV_COMPAT_EXPORT(fake_device_interrupt);
 VSOCKDEV_COMPAT_EXPORT(fake_device_config);
-VSOCKDEV_COMPAT_EXPORT(fake_device_state);
 VSOCKDEV_COMPAT_EXPORT(fake_device_posted);

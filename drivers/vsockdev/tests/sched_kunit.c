@@ -62,7 +62,7 @@ static void control(struct scene *scene, struct vsockdev_conn *conn,
 }
 
 /* Fills the TX queue with data of a connection of its own. Returns how many */
-static u32 clog_queue(struct scene *scene, u32 port)
+static u32 fill_queue(struct scene *scene, u32 port)
 {
 	struct vsockdev_conn *conn = open_conn(scene, port, U32_MAX);
 	u32 i;
@@ -167,7 +167,7 @@ static void sched_order(struct kunit *test)
 	struct scene *scene = test->priv;
 	struct vsockdev_conn *conn;
 	struct vsockdev_hdr hdr;
-	u32 clogged = clog_queue(scene, 1), i;
+	u32 clogged = fill_queue(scene, 1), i;
 
 	conn = open_conn(scene, 2, 65536);
 	stage(scene, conn, 10);
@@ -272,7 +272,7 @@ static void peer_says(struct scene *scene, struct vsockdev_conn *conn,
 static void sched_window_shrinks(struct kunit *test)
 {
 	struct scene *scene = test->priv;
-	u32 clogged = clog_queue(scene, 1);
+	u32 clogged = fill_queue(scene, 1);
 	struct vsockdev_frame *head;
 	struct vsockdev_conn *conn;
 	struct vsockdev_hdr hdr;
@@ -384,7 +384,7 @@ static void sched_drop_data(struct kunit *test)
 	struct vsockdev_hdr hdr;
 	u32 references;
 
-	clog_queue(scene, 1);
+	fill_queue(scene, 1);
 	conn = open_conn(scene, 2, 65536);
 	conn->vmo_active = true;
 	conn->vmo_left = 5;
@@ -490,7 +490,7 @@ static void sched_dead_say_nothing(struct kunit *test)
 	struct vsockdev_hdr hdr;
 	u32 left;
 
-	left = SCENE_QUEUE - clog_queue(scene, 1);
+	left = SCENE_QUEUE - fill_queue(scene, 1);
 	conn = open_conn(scene, 3, 65536);
 	while (left--)
 		control(scene, conn, VSOCKDEV_SEND_CREDIT_UPDATE);
