@@ -52,7 +52,6 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_stream_poll);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_alloc);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_alloc_lent);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_add_page);
-VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_add_skb);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_split);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_free);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frames_free);
