@@ -77,8 +77,8 @@ struct conn {
 TAILQ_HEAD(conn_list, conn);
 LIST_HEAD(conn_bucket, conn);
 
-#define CONN_BUCKETS 1024
-#define CONN_MAX 4096
+#define CONN_BUCKETS 16384
+#define CONN_MAX 16384
 
 struct conn_table {
 	struct conn_bucket buckets[CONN_BUCKETS];

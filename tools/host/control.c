@@ -85,10 +85,13 @@ static int do_stats(struct control *control, const char *arg,
 
 	(void)arg;
 	snprintf(reply->text, sizeof(reply->text),
-		 "cid=%llu connections=%u from_guest=%llu to_guest=%llu",
+		 "cid=%llu connections=%u from_guest=%llu to_guest=%llu "
+		 "kicks=%llu calls=%llu",
 		 (unsigned long long)vs->cid, vs->conns.count,
 		 (unsigned long long)vs->packets_from_guest,
-		 (unsigned long long)vs->packets_to_guest);
+		 (unsigned long long)vs->packets_to_guest,
+		 (unsigned long long)vs->txq->kicks + vs->rxq->kicks,
+		 (unsigned long long)vs->txq->calls + vs->rxq->calls);
 	return 0;
 }
 

@@ -70,8 +70,8 @@ static int take_fd(struct vhost_user_msg *msg)
 /* The kick only ends the wait: the loop looks at the rings by itself. */
 static void kicked(struct source *src, uint32_t events)
 {
-	(void)src;
 	(void)events;
+	container_of(src, struct vhost_user_queue, kick)->vq.kicks++;
 }
 
 static bool data_rings_run(const struct vhost_user *vu)

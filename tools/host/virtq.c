@@ -243,6 +243,7 @@ void virtq_flush(struct virtq *vq)
 	vq->flushed_idx = vq->used_idx;
 	if (vq->call_fd < 0 || !guest_wants_call(vq, old))
 		return;
+	vq->calls++;
 	/* A full pipe or counter means that a call is pending already. */
 	if (write(vq->call_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		log_verbose("call: %s", strerror(errno));

@@ -44,6 +44,8 @@ struct virtq {
 	uint16_t used_idx; /* ahead of used->idx until flushed */
 	uint16_t flushed_idx;
 	bool have_chain;
+	uint64_t kicks; /* those that woke us */
+	uint64_t calls;
 	struct virtq_chain chain;
 };
 
