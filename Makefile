@@ -60,7 +60,7 @@ install: tools ## install the tool, its manual and the library: PREFIX, DESTDIR
 	+$(MAKE) -C tools/packaging O=$(BUILD) install
 
 setup: ## install with apt whatever the other targets need
-	$(SETUP) build guest demo style fuzz interop source-6.12 source-7.2
+	$(SETUP) build guest demo style fuzz interop bench source-6.12 source-7.2
 
 guest: ## open a shell in a guest: KERNEL=6.1, 6.12, 7.2, uml, debug or kcsan
 	$(SETUP) build guest
@@ -109,6 +109,16 @@ fuzz: ## fuzz the pure rooms and a guest: FUZZ_SECONDS=, FUZZ_PACKETS=, KERNEL=
 	$(GUEST)/build-kernel $(KERNEL)
 	tools/testing/fuzz/run $(KERNEL)
 
+BENCH ?= --bed tcg,uml,vhost-device
+bench: ## measure beside AF_VSOCK, half an hour: BENCH="--bed tcg1 --keys rtt_1"
+	$(SETUP) build guest bench interop
+	$(GUEST)/build-kernel uml
+	tools/bench/bench $(BENCH)
+
+bench-plot: ## draw build/bench.json as build/bench.svg
+	$(SETUP) bench
+	tools/bench/plot $(BUILD)/bench.json $(BUILD)/bench.svg
+
 style: ## checkpatch, sparse, W=1, shellcheck and codespell, all strict
 	$(SETUP) build style
 	tools/testing/style
@@ -125,4 +135,5 @@ help: ## list these targets
 
 FORCE:
 .PHONY: FORCE all module tools modules_install install setup guest demo check \
-	check-all kunit coverage fuzz interop interop-selftests style kernels clean help
+	check-all kunit coverage fuzz interop interop-selftests bench \
+	bench-plot style kernels clean help
