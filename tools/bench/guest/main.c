@@ -94,12 +94,12 @@ static struct {
 	double seconds;
 	bool profile;
 	bool program;
-} options = { NULL, 5, 1, false, false };
+} options = { NULL, 5, 0.5, false, false };
 
 static const struct argp_option argp_options[] = {
 	{ "keys", 'k', "KEY,...", 0, "what to measure (everything)", 0 },
 	{ "rounds", 'r', "N", 0, "how often (5)", 0 },
-	{ "seconds", 's', "S", 0, "for about so long each time (1)", 0 },
+	{ "seconds", 's', "S", 0, "for about so long each time (0.5)", 0 },
 	{ "program", 'P', NULL, 0,
 	  "the host's end of bulk is a program, not in the host device", 0 },
 	{ "profile", 'p', NULL, 0, "tell where time goes, once for each", 0 },
