@@ -807,6 +807,7 @@ TEST_F_TIMEOUT(seqends, may_be_looked_at_for_descriptors, LONG_SECONDS)
 	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
 	thief.sock = dup(pair[1]);
 	talk_connect_with(&self->talk, &self->fake, pair);
+	flow->waits = true;
 	thief_start(&thief, thief.sock, MSG_PEEK);
 	for (int i = 0; i < 2000; i++) {
 		send_along(flow->link.sock, ends[1]);
@@ -847,8 +848,6 @@ TEST_F_TIMEOUT(seqends, may_be_robbed_of_whole_messages, LONG_SECONDS)
 	uint8_t bytes[LOOT];
 	int pair[2];
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "on one processor the thief never comes first");
 	seqpacket_pair(pair);
 	thief.sock = dup(pair[1]);
 	talk_request(talk, &self->fake, SEQPACKET, pair);
@@ -866,10 +865,12 @@ TEST_F_TIMEOUT(seqends, may_be_robbed_of_whole_messages, LONG_SECONDS)
 	}
 	thief_finish(&thief);
 	EXPECT_EQ(0, thief.bytes % LOOT);
-	EXPECT_NE(0, thief.bytes);
 	for (; arrived < 1000 - thief.bytes / LOOT; arrived++)
 		got_a_message(talk, &next);
 	expect_no_packet(&self->fake);
+	/* A writer sends its messages itself, and a thief must be quick */
+	if (!thief.bytes)
+		SKIP(return, "the thief never came first");
 }
 
 /* Who reads may ask who wrote: it was whoever gave the socket away. */
