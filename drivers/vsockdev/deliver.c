@@ -451,6 +451,7 @@ static ssize_t write_now(struct vsockdev_conn *conn, const void *payload,
 
 	if (!mutex_trylock(&conn->io_mutex))
 		return ret;
+	/* Pairs with whoever published it, after what belongs to it */
 	vs = smp_load_acquire(&conn->sock);
 	if (vs && !vsockdev_sock_is_tcp(vs)) {
 		memcg = set_active_memcg(conn->memcg);

@@ -304,7 +304,7 @@ bool vsockdev_ring_broken(const struct vsockdev_ring *ring)
  */
 bool vsockdev_ring_tx_busy(const struct vsockdev_ring *ring)
 {
-	const struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
+	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 
 	return tx->num_free < virtqueue_get_vring_size(tx);
 }

@@ -488,6 +488,23 @@ void vsockdev_sock_end_reads(struct vsockdev_sock *vs)
 	kernel_sock_shutdown(vs->sock, SHUT_RD);
 }
 
+/*
+ * A FIN needs memory if there is nothing to put it on, and without memory it is
+ * forgotten, for good. One that was queued counts among the bytes.
+ */
+static bool lacks_fin(struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	bool lacks;
+
+	lock_sock(sk);
+	lacks = ((1 << sk->sk_state) &
+		 (TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_LAST_ACK)) &&
+		tp->write_seq == tp->snd_una;
+	release_sock(sk);
+	return lacks;
+}
+
 /**
  * vsockdev_sock_end_writes() - the program has everything: end of file
  * @vs: the socket
@@ -496,6 +513,9 @@ void vsockdev_sock_end_writes(struct vsockdev_sock *vs)
 {
 	vs->writes_ended = true;
 	kernel_sock_shutdown(vs->sock, SHUT_WR);
+	/* What is complete had better look cut off than never end */
+	if (vs->tcp && lacks_fin(vs->sock->sk))
+		tcp_abort(vs->sock->sk, ECONNRESET);
 }
 
 /**

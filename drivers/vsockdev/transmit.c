@@ -19,6 +19,8 @@
 #include "transmit.h"
 
 #define STAGED_FRAMES	2
+/* Messages are not merged, so that more of small ones make a fair share */
+#define STAGED_MESSAGES	64
 /* Bytes that are a packet of their own although others are on their way */
 #define CORK_MAX	SZ_4K
 /* Frames that the pump stages before it lets others run */
@@ -37,6 +39,15 @@ static bool should_cork(struct vsockdev_conn *conn, u32 len)
 	return conn->tx_in_ring;
 }
 
+static bool has_enough_staged(const struct vsockdev_conn *conn)
+{
+	if (conn->tx_frame_count < STAGED_FRAMES)
+		return false;
+	return conn->type == VSOCKDEV_TYPE_STREAM ||
+	       conn->tx_frame_count >= STAGED_MESSAGES ||
+	       conn->tx_staged >= VSOCKDEV_PAYLOAD_MAX;
+}
+
 /* How much may be staged now of @pending bytes */
 static u32 tx_allowance(struct vsockdev_conn *conn, u64 pending)
 {
@@ -44,7 +55,7 @@ static u32 tx_allowance(struct vsockdev_conn *conn, u64 pending)
 
 	if (conn->state != VSOCKDEV_CONN_ESTABLISHED || conn->tx_stopped)
 		return 0;
-	if (conn->tx_frame_count >= STAGED_FRAMES) {
+	if (has_enough_staged(conn)) {
 		conn->tx_waiting = true;
 		return 0;
 	}
@@ -286,7 +297,8 @@ void vsockdev_transmit_now(struct vsockdev_conn *conn)
 		return;
 	}
 	memcg = set_active_memcg(conn->memcg);
-	done = conn->sock && send_now(conn);
+	/* Pairs with whoever published it, after what belongs to it */
+	done = smp_load_acquire(&conn->sock) && send_now(conn);
 	set_active_memcg(memcg);
 	mutex_unlock(&conn->io_mutex);
 	if (!done)
