@@ -429,6 +429,28 @@ static void check_room(struct vsockdev_sock *vs)
 		vsockdev_conn_wake(vs->conn);
 }
 
+/* The other side has acknowledged all there is */
+static bool tcp_is_idle(const struct vsockdev_sock *vs)
+{
+	const struct tcp_sock *tp = tcp_sk(vs->sock->sk);
+
+	return vs->tcp && READ_ONCE(tp->write_seq) == READ_ONCE(tp->snd_una);
+}
+
+/*
+ * A TCP socket without memory says that it is full. If nothing of it is under
+ * way, no acknowledgement will come, and so no call when there is room.
+ */
+static int check_memory(struct vsockdev_sock *vs, bool was_idle)
+{
+	if (!tcp_is_idle(vs))
+		return -EAGAIN;
+	if (was_idle)
+		return -ENOMEM;
+	vsockdev_conn_wake(vs->conn);
+	return -EAGAIN;
+}
+
 /**
  * vsockdev_sock_has_room() - tells whether a message can be written
  * @vs: the socket, one that keeps messages apart
@@ -456,6 +478,7 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	struct kvec vec = { .iov_base = (void *)from, .iov_len = len };
+	bool was_idle = tcp_is_idle(vs);
 	const struct cred *saved;
 	int ret;
 
@@ -464,7 +487,9 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
 	saved = override_creds(vs->cred);
 	ret = kernel_sendmsg(vs->sock, &msg, &vec, 1, len);
 	revert_creds(saved);
-	if (ret == -EAGAIN && !vs->tcp)
+	if (ret == -EAGAIN && vs->tcp)
+		ret = check_memory(vs, was_idle);
+	else if (ret == -EAGAIN)
 		check_room(vs);
 	if (ret == -ENOBUFS)
 		ret = -ENOMEM;
