@@ -78,7 +78,7 @@ static bool take_credit(struct vsockdev_conn *conn,
 
 static bool carries(const struct vsockdev *vd, u16 type)
 {
-	return type < BITS_PER_TYPE(u32) && vd->types & BIT(type);
+	return type < BITS_PER_TYPE(vd->types) && (vd->types & BIT(type));
 }
 
 /* A new connection: may the host have one? */

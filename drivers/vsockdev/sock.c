@@ -424,6 +424,7 @@ static void make_room(struct vsockdev_sock *vs, size_t len)
  */
 static void check_room(struct vsockdev_sock *vs)
 {
+	/* The bit that asks for the call is set before the room is looked at */
 	smp_mb__after_atomic();
 	if (vsockdev_sock_unix_has_room(vs->sock->sk))
 		vsockdev_conn_wake(vs->conn);
@@ -439,7 +440,7 @@ static bool tcp_is_idle(const struct vsockdev_sock *vs)
 
 /*
  * A TCP socket without memory says that it is full. If nothing of it is under
- * way, no acknowledgement will come, and so no call when there is room.
+ * way, no acknowledgment will come, and so no call when there is room.
  */
 static int check_memory(struct vsockdev_sock *vs, bool was_idle)
 {
