@@ -117,6 +117,7 @@ static void clear(struct scene *scene)
 	struct vsockdev_hdr hdr;
 
 	KUNIT_ASSERT_EQ(scene->test, scene_stop(scene), 0);
+	scene_wait_idle(scene);
 	while (scene_take(scene, &hdr))
 		;
 	KUNIT_ASSERT_EQ(scene->test, scene_start(scene, 0, 0, 0), 0);

@@ -75,6 +75,7 @@ int scene_start(struct scene *scene, u32 backlog, u32 max_conns,
 int scene_stop(struct scene *scene);
 int scene_reset_done(struct scene *scene);
 void scene_settle(struct scene *scene);
+void scene_wait_idle(struct scene *scene);
 
 void scene_header(const struct scene_peer *peer, u16 op, u32 len,
 		  struct vsockdev_hdr *hdr);
