@@ -20,6 +20,7 @@
 #define LONG_SECONDS 1200
 #define ECHO_PORT 7 /* a service of our host device */
 #define PERCENT 1
+#define ECHOES 60
 #define BYTES (300 * KIB)
 #define MESSAGES_MAX (20 * KIB)
 #define FILE_SIZE (200 * KIB)
@@ -257,10 +258,9 @@ static void echo(struct device *dev, enum kind kind, int file,
 TEST_F_TIMEOUT(work, bytes_arrive_or_it_is_told, LONG_SECONDS)
 {
 	struct score *score = &self->score;
-	unsigned int count = from_environment("VSOCKDEV_TEST_ROUNDS", 60);
 
 	inject_rate(MODULE, PERCENT);
-	for (unsigned int i = 0; i < count; i++)
+	for (int i = 0; i < ECHOES; i++)
 		echo(&self->dev, variant->kind, self->file, self->sender,
 		     score);
 	score->injected = inject_rate(MODULE, 0);
