@@ -195,11 +195,18 @@ static struct vsockdev_event end_of(struct device *dev, uint64_t id, bool *sent)
 	}
 }
 
+/* AF_UNIX tells of a reset once, and with messages whoever comes first. */
+static bool writer_was_told(enum kind kind, const struct sender *sender)
+{
+	return kind == KIND_SEQPACKET && sender->transfer.error == ECONNRESET;
+}
+
 /*
  * A TCP socket for whose FIN there was no memory can only be reset: what is
  * complete may look cut off, but not the other way round.
  */
 static void judge(enum kind kind, const struct transfer *got,
+		  const struct sender *sender,
 		  const struct vsockdev_event *rst, struct score *score)
 {
 	bool whole = got->bytes == BYTES && !is_lack_of_memory(rst);
@@ -210,6 +217,9 @@ static void judge(enum kind kind, const struct transfer *got,
 		score->whole++;
 	else if (got->end == TRANSFER_RESET &&
 		 (is_lack_of_memory(rst) || (whole && kind == KIND_TCP)))
+		score->cut_off++;
+	else if (got->end == TRANSFER_EOF && is_lack_of_memory(rst) &&
+		 writer_was_told(kind, sender))
 		score->cut_off++;
 	else
 		fail("%s, and RST for reason %u, error %d", text,
@@ -252,7 +262,7 @@ static void echo(struct device *dev, enum kind kind, int file,
 	pthread_join(sender->thread, NULL);
 	link_close(&link);
 	event = end_of(dev, link.id, &sent);
-	judge(kind, &got, &event, score);
+	judge(kind, &got, sender, &event, score);
 }
 
 TEST_F_TIMEOUT(work, bytes_arrive_or_it_is_told, LONG_SECONDS)
