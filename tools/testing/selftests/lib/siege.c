@@ -20,15 +20,28 @@
 #define ECHO_SERVICE 7 /* of the host device */
 #define ECHO_BYTES 65536ULL
 
+/* The host may still have to hear of a driver that came just now. */
+static bool no_driver_yet(const char *answer, const struct guard *guard)
+{
+	return !strcmp(answer, "ERR no driver") && guard_wait(guard);
+}
+
 void siege_begin(struct siege *s, const char *format, ...)
 {
+	struct guard guard = guard_start();
+	const char *answer;
 	char line[128];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	peer_do(&s->control, "OK", "control 0 %s", line);
+	do {
+		peer_tell(&s->control, "control 0 %s", line);
+		answer = peer_hear(&s->control);
+	} while (no_driver_yet(answer, &guard));
+	if (strncmp(answer, "OK", 2))
+		fail("'%s': the host device answers %s", line, answer);
 }
 
 void siege_start(struct siege *s)
