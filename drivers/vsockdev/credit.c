@@ -23,11 +23,11 @@
 #define SMALL_PACKETS_MIN	16
 
 /*
- * Room is told at half our window or this, whichever is less. The peer may
- * have less in mind than we offer: Linux sends 256 KiB at most by default, and
- * then waits without asking.
+ * Room is told at half our window, or half the peer's if that is less, but not
+ * less than this. The peer may have less in mind than we offer: Linux sends no
+ * more than its own window, 256 KiB by default, and then waits without asking.
  */
-#define UPDATE_MAX		(128 * 1024)
+#define UPDATE_MIN		(128 * 1024)
 
 /**
  * vsockdev_credit_init() - start with empty windows
@@ -188,9 +188,9 @@ u32 vsockdev_credit_untold(const struct vsockdev_credit *credit)
 bool vsockdev_credit_update_due(const struct vsockdev_credit *credit)
 {
 	u32 untold = vsockdev_credit_untold(credit);
+	u32 peer = max(credit->peer_buf_alloc / 2, (u32)UPDATE_MIN);
 
-	return untold && untold >= min(credit->buf_alloc / 2,
-				       (u32)UPDATE_MAX);
+	return untold && untold >= min(credit->buf_alloc / 2, peer);
 }
 
 /**
