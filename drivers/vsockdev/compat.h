@@ -10,6 +10,7 @@
 
 #include <linux/pagemap.h>
 #include <linux/skbuff.h>
+#include <linux/socket.h>
 #include <linux/version.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -83,6 +84,11 @@ static int op(struct virtio_device *vdev, unsigned int nvqs,		\
 	}								\
 	return find(vdev, nvqs, vqs, info, desc);			\
 }
+#endif
+
+/* Older kernels have sendpage() instead, which waits for readers: copy there */
+#ifndef MSG_SPLICE_PAGES
+#define MSG_SPLICE_PAGES	0
 #endif
 
 /*

@@ -73,7 +73,8 @@ enum vsockdev_conn_event {
  * @size: room for bytes
  * @unread: payload that the socket did not take
  * @last_part: SEQPACKET: where the last part of a message begins
- * @data: the bytes
+ * @lent: the bytes, in an RX buffer, a reference; or NULL
+ * @data: the bytes, if they were copied
  */
 struct vsockdev_chunk {
 	struct list_head node;
@@ -82,6 +83,7 @@ struct vsockdev_chunk {
 	u32 size;
 	u32 unread;
 	u32 last_part;
+	const void *lent;
 	u8 data[];
 };
 

@@ -6,12 +6,16 @@
  * connection moves them into the socket. fwd_cnt advances when they are in
  * there. Small packets share a chunk, so that a byte costs about a byte
  * however the host slices them; a message costs a few more for its length.
+ * Large packets of a stream are not copied: the chunk, or the socket, has a
+ * reference to the RX buffer, as long as the device has others to fill.
  */
 #include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "conn.h"
 #include "deliver.h"
 #include "device.h"
@@ -50,7 +54,16 @@ static void drop_chunk(struct vsockdev_conn *conn,
 		       struct vsockdev_chunk *chunk)
 {
 	list_del(&chunk->node);
+	if (chunk->lent)
+		put_page(virt_to_page(chunk->lent));
 	kfree(chunk);
+}
+
+static const void *first_byte(const struct vsockdev_chunk *chunk)
+{
+	const void *bytes = chunk->lent ? chunk->lent : chunk->data;
+
+	return bytes + chunk->head;
 }
 
 /**
@@ -112,8 +125,8 @@ static bool deliver_stream(struct vsockdev_conn *conn)
 	while (chunk) {
 		if (!budget--)
 			return true;
-		ret = vsockdev_sock_write(conn->sock, chunk->data +
-					  chunk->head, len);
+		ret = vsockdev_sock_write(conn->sock, first_byte(chunk), len,
+					  chunk->lent);
 		if (ret == -EAGAIN)
 			return false;
 		spin_lock(&vd->lock);
@@ -242,13 +255,13 @@ static int write_message(struct vsockdev_conn *conn, u32 len)
 	if (!vsockdev_sock_has_room(conn->sock))
 		return -EAGAIN;
 	if (part->len & PART_END)
-		return vsockdev_sock_write(conn->sock, part->data, len);
+		return vsockdev_sock_write(conn->sock, part->data, len, false);
 
 	message = kvmalloc(len, GFP_KERNEL_ACCOUNT);
 	if (!message)
 		return -ENOMEM;
 	copy_message(conn, message);
-	ret = vsockdev_sock_write(conn->sock, message, len);
+	ret = vsockdev_sock_write(conn->sock, message, len, false);
 	kvfree(message);
 	return ret;
 }
@@ -376,13 +389,10 @@ static bool join_chunk(struct vsockdev_conn *conn, const void *payload,
 	return true;
 }
 
-static struct vsockdev_chunk *make_chunk(struct vsockdev_conn *conn,
-					 const void *payload, u32 len,
-					 bool end)
+static struct vsockdev_chunk *alloc_chunk(struct vsockdev_conn *conn, u32 size)
 {
 	struct vsockdev_chunk *chunk;
 	struct mem_cgroup *memcg;
-	u32 size = max_t(u32, room_for(conn, len), CHUNK_SMALL);
 
 	/* All connections wait for this: no trying hard in a full cgroup */
 	memcg = set_active_memcg(conn->memcg);
@@ -396,7 +406,41 @@ static struct vsockdev_chunk *make_chunk(struct vsockdev_conn *conn,
 	chunk->unread = 0;
 	chunk->last_part = 0;
 	chunk->size = size;
-	append(conn, chunk, payload, len, end);
+	chunk->lent = NULL;
+	return chunk;
+}
+
+static struct vsockdev_chunk *make_chunk(struct vsockdev_conn *conn,
+					 const void *payload, u32 len,
+					 bool end)
+{
+	u32 size = max_t(u32, room_for(conn, len), CHUNK_SMALL);
+	struct vsockdev_chunk *chunk = alloc_chunk(conn, size);
+
+	if (chunk)
+		append(conn, chunk, payload, len, end);
+	return chunk;
+}
+
+/* Whether the payload of the packet in hand need not be copied */
+static bool may_lend(struct vsockdev_conn *conn, u32 len)
+{
+	return MSG_SPLICE_PAGES && conn->type == VSOCKDEV_TYPE_STREAM &&
+	       vsockdev_ring_rx_may_lend(&conn->vd->ring, len);
+}
+
+static struct vsockdev_chunk *lend_chunk(struct vsockdev_conn *conn,
+					 const void *payload, u32 len)
+{
+	struct vsockdev_chunk *chunk = alloc_chunk(conn, 0);
+
+	if (chunk) {
+		get_page(virt_to_page(payload));
+		chunk->lent = payload;
+		chunk->unread = len;
+		chunk->tail = len;
+		chunk->size = len;
+	}
 	return chunk;
 }
 
@@ -455,7 +499,8 @@ static ssize_t write_now(struct vsockdev_conn *conn, const void *payload,
 	vs = smp_load_acquire(&conn->sock);
 	if (vs && !vsockdev_sock_is_tcp(vs)) {
 		memcg = set_active_memcg(conn->memcg);
-		ret = vsockdev_sock_write(vs, payload, len);
+		ret = vsockdev_sock_write(vs, payload, len,
+					  may_lend(conn, len));
 		set_active_memcg(memcg);
 	}
 	mutex_unlock(&conn->io_mutex);
@@ -502,7 +547,8 @@ static void deliver_later(struct vsockdev_conn *conn, const void *payload,
 	}
 
 	spin_unlock(&vd->lock);
-	chunk = make_chunk(conn, payload, len, end);
+	chunk = may_lend(conn, len) ? lend_chunk(conn, payload, len) :
+				      make_chunk(conn, payload, len, end);
 	spin_lock(&vd->lock);
 	if (!chunk) {
 		vsockdev_conn_fail(conn, -ENOMEM);

@@ -4,12 +4,17 @@
  *
  * DOC: This file knows virtio and no connection. Received packets lie in
  * buffers of several pages, which are posted again as soon as their content
- * was taken. Packets to send are frames: header and payload in one piece, as
+ * was taken. Who wants to keep a large payload takes references to its pages:
+ * then another buffer is posted, and this one comes back when all references
+ * are gone. There is a fixed number of buffers, so what programs do not read
+ * never takes more memory; when there is none to spare, bytes are copied.
+ * Packets to send are frames: header and payload in one piece, as
  * there are devices that take nothing else. A control packet needs no memory
  * of its own: one frame per ring entry exists from the start, so that no
  * RESPONSE and no RST can ever fail for lack of memory.
  */
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
@@ -31,19 +36,34 @@
 /* Ring entries, as a fraction, that only control packets may use */
 #define TX_RESERVE	8
 
+/*
+ * Payload from which on references are taken: who has them has the buffer, so
+ * it must be half of it.
+ */
+#define RX_LEND_MIN	(VSOCKDEV_RX_SIZE / 2)
+
+/* Lent buffers that are looked at for one that has come back */
+#define RX_LENT_LOOKS	4
+
 /* A control frame and its header, at a stride that keeps frames aligned */
 #define CONTROL_STRIDE \
 	ALIGN(sizeof(struct vsockdev_frame) + VSOCKDEV_HDR_LEN, SMP_CACHE_BYTES)
 
-static void *alloc_rx_buffer(void)
+static void *alloc_rx_buffer(gfp_t gfp)
 {
-	return (void *)__get_free_pages(GFP_KERNEL | __GFP_COMP | __GFP_NOWARN,
+	return (void *)__get_free_pages(gfp | __GFP_COMP | __GFP_NOWARN,
 					get_order(VSOCKDEV_RX_SIZE));
 }
 
+/* It may be lent: whoever has it frees it then */
 static void free_rx_buffer(void *buffer)
 {
-	free_pages((unsigned long)buffer, get_order(VSOCKDEV_RX_SIZE));
+	put_page(virt_to_page(buffer));
+}
+
+static bool is_lent(const void *buffer)
+{
+	return page_count(virt_to_page(buffer)) > 1;
 }
 
 static int ring_alloc_control(struct vsockdev_ring *ring)
@@ -144,7 +164,7 @@ int vsockdev_ring_fill(struct vsockdev_ring *ring)
 			break;
 
 	while (rx->num_free && ring->rx_posted < VSOCKDEV_RX_MAX) {
-		void *buffer = alloc_rx_buffer();
+		void *buffer = alloc_rx_buffer(GFP_KERNEL);
 
 		if (!buffer)
 			break;
@@ -155,6 +175,22 @@ int vsockdev_ring_fill(struct vsockdev_ring *ring)
 		ring->rx_posted++;
 	}
 	return ring->rx_posted ? 0 : -ENOMEM;
+}
+
+static void *next_lent(struct vsockdev_ring *ring)
+{
+	void *buffer = ring->rx_lent[ring->rx_lent_first];
+
+	ring->rx_lent_first = (ring->rx_lent_first + 1) % VSOCKDEV_RX_LENT_MAX;
+	ring->rx_lent_count--;
+	return buffer;
+}
+
+static void note_lent(struct vsockdev_ring *ring, void *buffer)
+{
+	u32 slot = ring->rx_lent_first + ring->rx_lent_count++;
+
+	ring->rx_lent[slot % VSOCKDEV_RX_LENT_MAX] = buffer;
 }
 
 /**
@@ -173,6 +209,10 @@ void vsockdev_ring_destroy(struct vsockdev_ring *ring, struct list_head *left)
 
 	while ((buffer = virtqueue_detach_unused_buf(rx)))
 		free_rx_buffer(buffer);
+	while (ring->rx_lent_count)
+		free_rx_buffer(next_lent(ring));
+	if (ring->rx_spare)
+		free_rx_buffer(ring->rx_spare);
 	while ((frame = virtqueue_detach_unused_buf(tx)))
 		if (!frame->control)
 			list_add(&frame->node, left);
@@ -363,7 +403,8 @@ void vsockdev_ring_tx_disarm(struct vsockdev_ring *ring)
  * @ring: the ring
  * @used: bytes that the device claims to have written
  *
- * Return: %VSOCKDEV_RX_SIZE bytes, for vsockdev_ring_rx_put(), or NULL.
+ * Return: %VSOCKDEV_RX_SIZE bytes of one compound page, for
+ * vsockdev_ring_rx_put(), or NULL.
  */
 void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used)
 {
@@ -374,15 +415,56 @@ void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used)
 	return buffer;
 }
 
+/* A buffer that has come back, or a new one; NULL if that is too much to ask */
+static void *find_spare(struct vsockdev_ring *ring)
+{
+	int looks = min_t(u32, ring->rx_lent_count, RX_LENT_LOOKS);
+
+	while (looks--) {
+		void *buffer = next_lent(ring);
+
+		if (!is_lent(buffer))
+			return buffer;
+		note_lent(ring, buffer);
+	}
+	if (ring->rx_lent_count == VSOCKDEV_RX_LENT_MAX)
+		return NULL;
+	return alloc_rx_buffer(GFP_NOWAIT);
+}
+
+/**
+ * vsockdev_ring_rx_may_lend() - tells whether references may be taken
+ * @ring: the ring, of which the caller has a buffer
+ * @len: bytes of payload in that
+ *
+ * Context: as vsockdev_ring_rx_put(); does not sleep.
+ * Return: true if there is another buffer to be posted in its place, and it is
+ * large enough to be worth it.
+ */
+bool vsockdev_ring_rx_may_lend(struct vsockdev_ring *ring, u32 len)
+{
+	if (len < RX_LEND_MIN)
+		return false;
+	if (!ring->rx_spare)
+		ring->rx_spare = find_spare(ring);
+	return ring->rx_spare;
+}
+
 /**
  * vsockdev_ring_rx_put() - post a buffer again
  * @ring: the ring
- * @buffer: from vsockdev_ring_rx_get()
+ * @buffer: from vsockdev_ring_rx_get(); if somebody has a reference to it now,
+ *	vsockdev_ring_rx_may_lend() was asked
  *
  * The place that it came from is free, so only a broken queue refuses it.
  */
 void vsockdev_ring_rx_put(struct vsockdev_ring *ring, void *buffer)
 {
+	if (ring->rx_spare && is_lent(buffer)) {
+		note_lent(ring, buffer);
+		buffer = ring->rx_spare;
+		ring->rx_spare = NULL;
+	}
 	if (ring_post(ring, VSOCKDEV_VQ_RX, buffer, VSOCKDEV_RX_SIZE))
 		free_rx_buffer(buffer);
 	else

@@ -28,6 +28,7 @@ enum vsockdev_vq {
 
 #define VSOCKDEV_RX_SIZE	SZ_32K
 #define VSOCKDEV_RX_MAX		128
+#define VSOCKDEV_RX_LENT_MAX	256
 #define VSOCKDEV_EVENT_BUFS	8
 
 /**
@@ -53,6 +54,10 @@ enum vsockdev_tx_armed {
  * @tx_armed: when the device will interrupt
  * @tx_runs: pieces of memory that the payload of a packet may consist of
  * @rx_posted: buffers that the device may fill
+ * @rx_lent: a ring buffer of those that somebody else has references to
+ * @rx_lent_first: first entry of @rx_lent
+ * @rx_lent_count: entries of @rx_lent
+ * @rx_spare: to be posted in place of one that is lent, or NULL
  * @events: memory of all buffers of the event queue
  *
  * There are no locks here: the device serializes the calls for each queue.
@@ -68,6 +73,10 @@ struct vsockdev_ring {
 	enum vsockdev_tx_armed tx_armed;
 	u32 tx_runs;
 	u32 rx_posted;
+	void *rx_lent[VSOCKDEV_RX_LENT_MAX];
+	u32 rx_lent_first;
+	u32 rx_lent_count;
+	void *rx_spare;
 	struct virtio_vsock_event *events;
 };
 
@@ -91,6 +100,7 @@ bool vsockdev_ring_tx_arm(struct vsockdev_ring *ring,
 void vsockdev_ring_tx_disarm(struct vsockdev_ring *ring);
 
 void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used);
+bool vsockdev_ring_rx_may_lend(struct vsockdev_ring *ring, u32 len);
 void vsockdev_ring_rx_put(struct vsockdev_ring *ring, void *buffer);
 bool vsockdev_ring_event_get(struct vsockdev_ring *ring, u32 *id);
 

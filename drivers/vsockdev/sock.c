@@ -14,6 +14,7 @@
  * device, which then could never be closed. Taking an skb out drops the
  * descriptors: read_skb() does that in every kernel that this is built for.
  */
+#include <linux/bvec.h>
 #include <linux/cred.h>
 #include <linux/net.h>
 #include <linux/rcupdate.h>
@@ -465,20 +466,37 @@ bool vsockdev_sock_has_room(const struct vsockdev_sock *vs)
 	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
 }
 
+static int send(struct socket *sock, const void *from, size_t len, bool lend)
+{
+	struct kvec vec = { .iov_base = (void *)from, .iov_len = len };
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct bio_vec pages = {
+		.bv_page = virt_to_page(from),
+		.bv_offset = offset_in_page(from),
+		.bv_len = len,
+	};
+
+	if (!lend)
+		return kernel_sendmsg(sock, &msg, &vec, 1, len);
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &pages, 1, len);
+	msg.msg_flags |= MSG_SPLICE_PAGES;
+	return sock_sendmsg(sock, &msg);
+}
+
 /**
  * vsockdev_sock_write() - hand bytes over to the program
  * @vs: the socket
  * @from: the bytes; a whole message where the socket keeps messages apart
  * @len: how many
+ * @lend: @from is in one compound page: the socket takes a reference to that,
+ *	not a copy. Not with messages, and not before Linux 6.5
  *
  * Return: how many were taken, -EAGAIN if none can be now (the pump is woken
  * when that changes), or another errno if none ever will.
  */
 ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
-			    size_t len)
+			    size_t len, bool lend)
 {
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-	struct kvec vec = { .iov_base = (void *)from, .iov_len = len };
 	bool was_idle = tcp_is_idle(vs);
 	const struct cred *saved;
 	int ret;
@@ -486,7 +504,7 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
 	make_room(vs, len);
 	/* Who reads at the other end may ask who wrote it */
 	saved = override_creds(vs->cred);
-	ret = kernel_sendmsg(vs->sock, &msg, &vec, 1, len);
+	ret = send(vs->sock, from, len, lend);
 	revert_creds(saved);
 	if (ret == -EAGAIN && vs->tcp)
 		ret = check_memory(vs, was_idle);

@@ -35,7 +35,7 @@ struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,
 void vsockdev_sock_discard(struct vsockdev_sock *vs);
 bool vsockdev_sock_has_room(const struct vsockdev_sock *vs);
 ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
-			    size_t len);
+			    size_t len, bool lend);
 
 void vsockdev_sock_end_reads(struct vsockdev_sock *vs);
 void vsockdev_sock_end_writes(struct vsockdev_sock *vs);

@@ -369,7 +369,7 @@ static void claim_wakes(struct kunit *test)
 	woken(&stage);
 	KUNIT_EXPECT_EQ(test, user_write(&stage, bytes, 10), 10);
 	KUNIT_EXPECT_TRUE(test, woken(&stage));
-	while (vsockdev_sock_write(vs, bytes, 32768) > 0)
+	while (vsockdev_sock_write(vs, bytes, 32768, false) > 0)
 		;
 	KUNIT_EXPECT_FALSE(test, woken(&stage));
 	while (user_read(&stage, bytes, 32768) > 0)

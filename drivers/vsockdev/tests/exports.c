@@ -68,6 +68,7 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_arm);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_disarm);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_rx_get);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_rx_put);
+VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_rx_may_lend);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_event_get);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_wq);

@@ -4,6 +4,7 @@
  *
  * DOC: The driver is taken off the device; the suite plays both sides.
  */
+#include <linux/mm.h>
 #include <linux/virtio_config.h>
 
 #include "ring.h"
@@ -203,6 +204,55 @@ static void ring_rx_exhaustion(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring_end(stage), 0);
 }
 
+/*
+ * Somebody keeps each buffer that the host fills. Others take their place, as
+ * many as there may be, and come back when they are let go of.
+ */
+static void ring_rx_lending(struct kunit *test)
+{
+	struct stage *stage = ring_stage(test, 0, 16);
+	struct vsockdev_ring *ring = &stage->ring;
+	void **kept, *buffer;
+	u32 i, used, count = 0;
+
+	kept = kunit_kcalloc(test, VSOCKDEV_RX_LENT_MAX, sizeof(*kept),
+			     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, kept);
+	KUNIT_EXPECT_FALSE(test, vsockdev_ring_rx_may_lend(ring, 16383));
+	for (i = 0; i < VSOCKDEV_RX_LENT_MAX + 10; i++) {
+		KUNIT_ASSERT_EQ(test, put(stage, VSOCKDEV_VQ_RX, &i, sizeof(i),
+					  VSOCKDEV_RX_SIZE), 0);
+		buffer = vsockdev_ring_rx_get(ring, &used);
+		KUNIT_ASSERT_NOT_NULL(test, buffer);
+		if (vsockdev_ring_rx_may_lend(ring, 16384)) {
+			get_page(virt_to_page(buffer));
+			kept[count++] = buffer;
+		}
+		vsockdev_ring_rx_put(ring, buffer);
+		KUNIT_ASSERT_EQ(test, ring->rx_posted, 16);
+	}
+	KUNIT_EXPECT_EQ(test, count, VSOCKDEV_RX_LENT_MAX);
+	for (i = 0; i < count; i++)
+		KUNIT_EXPECT_EQ(test, *(u32 *)kept[i], i);
+
+	/* One that nobody has any more is found, wherever it is */
+	KUNIT_EXPECT_FALSE(test, vsockdev_ring_rx_may_lend(ring, 16384));
+	put_page(virt_to_page(kept[200]));
+	for (i = 0; i < VSOCKDEV_RX_LENT_MAX && !ring->rx_spare; i++)
+		vsockdev_ring_rx_may_lend(ring, 16384);
+	KUNIT_EXPECT_PTR_EQ(test, ring->rx_spare, kept[200]);
+	KUNIT_EXPECT_EQ(test, ring->rx_lent_count, VSOCKDEV_RX_LENT_MAX - 1);
+
+	/* What is kept outlives the ring: KASAN and kmemleak look on */
+	KUNIT_EXPECT_EQ(test, ring_end(stage), 0);
+	for (i = 0; i < count; i++) {
+		if (i == 200)
+			continue;
+		KUNIT_EXPECT_EQ(test, *(u32 *)kept[i], i);
+		put_page(virt_to_page(kept[i]));
+	}
+}
+
 /* A buffer that a broken queue refuses is freed: kmemleak looks on */
 static void ring_rx_broken(struct kunit *test)
 {
@@ -399,6 +449,7 @@ static void ring_runs(struct kunit *test)
 static struct kunit_case ring_tests[] = {
 	KUNIT_CASE_PARAM(ring_fill_posts, ring_size_gen_params),
 	KUNIT_CASE(ring_rx_exhaustion),
+	KUNIT_CASE(ring_rx_lending),
 	KUNIT_CASE(ring_rx_broken),
 	KUNIT_CASE(ring_reserve_for_control),
 	KUNIT_CASE(ring_bounds_bytes),
