@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 
 #include "conn.h"
+#include "deliver.h"
 #include "device.h"
 #include "workers.h"
 
@@ -65,6 +66,16 @@ static void conn_timer(struct work_struct *work)
 	vsockdev_conn_put(conn);
 }
 
+static void late_wake(struct work_struct *work)
+{
+	struct vsockdev_conn *conn = container_of(to_delayed_work(work),
+						  struct vsockdev_conn,
+						  late_wake);
+
+	vsockdev_conn_wake(conn);
+	vsockdev_conn_put(conn);
+}
+
 /**
  * vsockdev_conn_alloc() - make a connection that nobody knows of yet
  * @vd: the device
@@ -100,6 +111,7 @@ struct vsockdev_conn *vsockdev_conn_alloc(struct vsockdev *vd,
 	INIT_LIST_HEAD(&conn->blocked_node);
 	INIT_LIST_HEAD(&conn->rx_chunks);
 	INIT_DELAYED_WORK(&conn->timer, conn_timer);
+	INIT_DELAYED_WORK(&conn->late_wake, late_wake);
 	for (i = 0; i < VSOCKDEV_CONN_EVENTS; i++) {
 		vsockdev_event_init(&conn->events[i]);
 		conn->events[i].record.addr = *addr;
@@ -110,13 +122,11 @@ struct vsockdev_conn *vsockdev_conn_alloc(struct vsockdev *vd,
 static void conn_free(struct vsockdev_conn *conn)
 {
 	struct vsockdev *vd = conn->vd;
-	struct vsockdev_chunk *chunk, *next;
 
 	WARN_ON_ONCE(conn->sock);
 	WARN_ON_ONCE(conn->blob);
 	WARN_ON_ONCE(!list_empty(&conn->tx_frames));
-	list_for_each_entry_safe(chunk, next, &conn->rx_chunks, node)
-		kfree(chunk);
+	vsockdev_deliver_free(conn);
 	mem_cgroup_put(conn->memcg);
 	if (conn->place >= 0)
 		vsockdev_worker_put(conn->place);
@@ -296,6 +306,21 @@ void vsockdev_conn_wake(struct vsockdev_conn *conn)
 		return;
 	vsockdev_conn_get(conn);
 	if (!queue_work(vsockdev_worker_wq(place), &conn->work))
+		vsockdev_conn_put(conn);
+}
+
+/**
+ * vsockdev_conn_wake_late() - let the pump look at the connection in a moment
+ * @conn: the connection
+ *
+ * Context: any, with or without the lock.
+ */
+void vsockdev_conn_wake_late(struct vsockdev_conn *conn)
+{
+	if (delayed_work_pending(&conn->late_wake))
+		return;
+	vsockdev_conn_get(conn);
+	if (!queue_delayed_work(vsockdev_wq, &conn->late_wake, 1))
 		vsockdev_conn_put(conn);
 }
 

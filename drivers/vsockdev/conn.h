@@ -93,6 +93,8 @@ struct vsockdev_chunk {
  * @refs: see below
  * @rcu: frees it, as socket callbacks reach it without a lock
  * @work: the pump, see pump.c
+ * @late_wake: queues @work at the next jiffy; holds a reference while it is
+ *	pending
  * @place: where @work runs, see workers.c; -1 as long as there is no socket
  * @sock: the program's socket; set once when it is claimed, and then used and
  *	cleared under @io_mutex
@@ -165,6 +167,7 @@ struct vsockdev_conn {
 	refcount_t refs;
 	struct rcu_head rcu;
 	struct work_struct work;
+	struct delayed_work late_wake;
 	int place;
 	struct vsockdev_sock *sock;
 	/* Guards what is behind sock, and blob */
@@ -244,6 +247,7 @@ int vsockdev_conn_make_room(struct vsockdev_conn *conn);
 void vsockdev_conn_uncount(struct vsockdev_conn *conn);
 void vsockdev_conn_forget(struct vsockdev_conn *conn);
 void vsockdev_conn_wake(struct vsockdev_conn *conn);
+void vsockdev_conn_wake_late(struct vsockdev_conn *conn);
 void vsockdev_conn_open(struct vsockdev_conn *conn);
 void vsockdev_conn_arm(struct vsockdev_conn *conn, unsigned long timeout);
 void vsockdev_conn_disarm(struct vsockdev_conn *conn);

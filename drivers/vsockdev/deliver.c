@@ -50,8 +50,7 @@ static void forwarded(struct vsockdev_conn *conn, u32 len)
 	tell_credit(conn);
 }
 
-static void drop_chunk(struct vsockdev_conn *conn,
-		       struct vsockdev_chunk *chunk)
+static void drop_chunk(struct vsockdev_chunk *chunk)
 {
 	list_del(&chunk->node);
 	if (chunk->lent)
@@ -81,9 +80,23 @@ void vsockdev_deliver_discard(struct vsockdev_conn *conn)
 	list_for_each_entry_safe(chunk, next, &conn->rx_chunks, node) {
 		conn->vd->stats.rx_discarded += chunk->unread;
 		forwarded(conn, chunk->unread);
-		drop_chunk(conn, chunk);
+		drop_chunk(chunk);
 	}
 	conn->rx_messages = 0;
+}
+
+/**
+ * vsockdev_deliver_free() - free what nobody will take any more
+ * @conn: the connection, which is being freed
+ *
+ * Context: any.
+ */
+void vsockdev_deliver_free(struct vsockdev_conn *conn)
+{
+	struct vsockdev_chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, &conn->rx_chunks, node)
+		drop_chunk(chunk);
 }
 
 /* The program got @len bytes, which fill @room in the chunk */
@@ -94,7 +107,7 @@ static void taken(struct vsockdev_conn *conn, struct vsockdev_chunk *chunk,
 	chunk->unread -= len;
 	forwarded(conn, len);
 	if (chunk->head == chunk->tail)
-		drop_chunk(conn, chunk);
+		drop_chunk(chunk);
 }
 
 static struct vsockdev_chunk *first_chunk(struct vsockdev_conn *conn,

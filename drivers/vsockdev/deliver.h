@@ -11,6 +11,7 @@ struct vsockdev_conn;
 
 bool vsockdev_deliver(struct vsockdev_conn *conn);
 void vsockdev_deliver_discard(struct vsockdev_conn *conn);
+void vsockdev_deliver_free(struct vsockdev_conn *conn);
 void vsockdev_deliver_receive(struct vsockdev_conn *conn, const void *payload,
 			      u32 len, bool end);
 

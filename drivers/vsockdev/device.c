@@ -130,6 +130,7 @@ static void tx_work(struct work_struct *work)
 	spin_lock(&vd->lock);
 	if (vd->ready)
 		vsockdev_ring_tx_disarm(&vd->ring);
+	vd->sched.overdue = false;
 	vsockdev_sched_unlock(vd);
 	look_for_damage(vd);
 }
@@ -235,6 +236,7 @@ static void ring_stop(struct vsockdev *vd)
 	cancel_work_sync(&vd->tx_work);
 	cancel_work_sync(&vd->event_work);
 	cancel_delayed_work_sync(&vd->sched.ask_work);
+	cancel_delayed_work_sync(&vd->sched.tidy_work);
 	vsockdev_ring_destroy(&vd->ring, &left);
 	spin_lock(&vd->lock);
 	vsockdev_sched_returned(vd, &left);

@@ -18,6 +18,7 @@ static void frame_init(struct vsockdev_frame *frame, u32 room)
 {
 	frame->control = false;
 	frame->vmo = false;
+	frame->awaited = false;
 	frame->owner = NULL;
 	frame->flags = 0;
 	frame->room = room;

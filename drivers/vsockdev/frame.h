@@ -46,7 +46,8 @@ struct vsockdev_lent {
  * @node: for whoever holds the frame before and after the ring does
  * @control: belongs to the ring, not to the heap
  * @owner: the connection, a reference, or NULL. The ring only keeps it
- * @vmo: part of a SEND_VMO: somebody waits until it was sent
+ * @vmo: part of a SEND_VMO
+ * @awaited: the last part: somebody waits until it was sent
  * @flags: of the header
  * @room: largest payload that fits @data
  * @len: payload
@@ -57,6 +58,7 @@ struct vsockdev_frame {
 	struct list_head node;
 	bool control;
 	bool vmo;
+	bool awaited;
 	void *owner;
 	u32 flags;
 	u32 room;

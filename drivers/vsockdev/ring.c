@@ -30,9 +30,6 @@
  */
 #define TX_BYTES_MAX	(768 * 1024)
 
-/* Payload in the ring that may stay there after it was sent */
-#define TX_BYTES_LAZY	(16 * 1024)
-
 /* Ring entries, as a fraction, that only control packets may use */
 #define TX_RESERVE	8
 
@@ -290,8 +287,7 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 	if (!frame)
 		list_del(&sent->node);
 	ring->tx_bytes += hdr->len;
-	ring->tx_vmo += sent->vmo;
-	ring->tx_lent += !!lent;
+	ring->tx_awaited += sent->awaited;
 	return 0;
 }
 
@@ -313,8 +309,7 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			list_add(&frame->node, &ring->tx_free);
 		} else {
 			ring->tx_bytes -= frame->len;
-			ring->tx_vmo -= frame->vmo;
-			ring->tx_lent -= !!frame->lent;
+			ring->tx_awaited -= frame->awaited;
 			list_add_tail(&frame->node, done);
 		}
 	}
@@ -347,25 +342,6 @@ bool vsockdev_ring_tx_busy(const struct vsockdev_ring *ring)
 	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 
 	return tx->num_free < virtqueue_get_vring_size(tx);
-}
-
-/**
- * vsockdev_ring_tx_wants() - when the frames in the ring want an interrupt
- * @ring: the ring
- *
- * Whoever waits for a SEND_VMO must not wait for what came after it. Other
- * people's memory should go back when all was sent. A few copies may stay
- * until the next packet is sent: an interrupt costs more than they do.
- *
- * Return: when.
- */
-enum vsockdev_tx_armed vsockdev_ring_tx_wants(const struct vsockdev_ring *ring)
-{
-	if (ring->tx_vmo)
-		return VSOCKDEV_TX_NEXT;
-	if (ring->tx_lent || ring->tx_bytes > TX_BYTES_LAZY)
-		return VSOCKDEV_TX_SOON;
-	return VSOCKDEV_TX_QUIET;
 }
 
 /**

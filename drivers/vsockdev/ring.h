@@ -49,8 +49,7 @@ enum vsockdev_tx_armed {
  * @tx_free: control frames that are not in the ring
  * @tx_control: memory of all control frames
  * @tx_bytes: payload in the ring
- * @tx_vmo: frames in the ring that are part of a SEND_VMO
- * @tx_lent: frames in the ring whose payload is somebody else's memory
+ * @tx_awaited: frames in the ring that somebody waits for
  * @tx_armed: when the device will interrupt
  * @tx_runs: pieces of memory that the payload of a packet may consist of
  * @rx_posted: buffers that the device may fill
@@ -68,8 +67,7 @@ struct vsockdev_ring {
 	struct list_head tx_free;
 	void *tx_control;
 	u32 tx_bytes;
-	u32 tx_vmo;
-	u32 tx_lent;
+	u32 tx_awaited;
 	enum vsockdev_tx_armed tx_armed;
 	u32 tx_runs;
 	u32 rx_posted;
@@ -94,7 +92,6 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			      struct list_head *done);
 bool vsockdev_ring_broken(const struct vsockdev_ring *ring);
 bool vsockdev_ring_tx_busy(const struct vsockdev_ring *ring);
-enum vsockdev_tx_armed vsockdev_ring_tx_wants(const struct vsockdev_ring *ring);
 bool vsockdev_ring_tx_arm(struct vsockdev_ring *ring,
 			  enum vsockdev_tx_armed when);
 void vsockdev_ring_tx_disarm(struct vsockdev_ring *ring);

@@ -40,6 +40,8 @@
 #define SHARE		(512U * 1024)
 #define ASK_DELAY_MIN	msecs_to_jiffies(8)
 #define ASK_DELAY_MAX	HZ
+/* How long what was sent may stay in the TX queue */
+#define TIDY_DELAY	(HZ / 20)
 
 static void header_init(struct vsockdev *vd, struct vsockdev_hdr *hdr,
 			const struct vsockdev_addr *addr, u16 type, u16 op)
@@ -511,18 +513,34 @@ static bool fill(struct vsockdev *vd)
 	return sent;
 }
 
-/* When somebody wants to know that packets were sent */
+/*
+ * When somebody wants to know that packets were sent. Whoever waits for its
+ * last packet, or for room, must not wait for what others sent after it. One
+ * that has its share in the queue had better put several packets there when it
+ * goes on. And what was sent need not be noticed before something else is, but
+ * memory of others should go back some time.
+ */
 static enum vsockdev_tx_armed wanted(struct vsockdev *vd)
 {
 	const struct vsockdev_sched *sched = &vd->sched;
 
-	if (!vsockdev_ring_tx_busy(&vd->ring))
-		return VSOCKDEV_TX_QUIET;
 	/* What waits for room is left over by fill() */
-	if (sched->corked || sched->crowded || sched->reply_count ||
+	if (sched->corked || vd->ring.tx_awaited || sched->reply_count ||
 	    !list_empty(&sched->control) || !list_empty(&sched->active))
 		return VSOCKDEV_TX_NEXT;
-	return vsockdev_ring_tx_wants(&vd->ring);
+	if (sched->crowded || sched->overdue)
+		return VSOCKDEV_TX_SOON;
+	return VSOCKDEV_TX_QUIET;
+}
+
+static void tidy_up(struct work_struct *work)
+{
+	struct vsockdev *vd = container_of(to_delayed_work(work),
+					   struct vsockdev, sched.tidy_work);
+
+	spin_lock(&vd->lock);
+	vd->sched.overdue = true;
+	vsockdev_sched_unlock(vd);
 }
 
 /* Returns false if it is too late for that interrupt */
@@ -530,8 +548,17 @@ static bool arm(struct vsockdev *vd)
 {
 	enum vsockdev_tx_armed when = wanted(vd);
 
-	return when <= vd->ring.tx_armed ||
-	       vsockdev_ring_tx_arm(&vd->ring, when);
+	if (!vsockdev_ring_tx_busy(&vd->ring)) {
+		vd->sched.overdue = false;
+		return true;
+	}
+	if (when > vd->ring.tx_armed)
+		return vsockdev_ring_tx_arm(&vd->ring, when);
+	if (when == VSOCKDEV_TX_QUIET &&
+	    !delayed_work_pending(&vd->sched.tidy_work))
+		queue_delayed_work(vsockdev_wq, &vd->sched.tidy_work,
+				   TIDY_DELAY);
+	return true;
 }
 
 /* Fills the TX queue. Returns true if the device must be notified */
@@ -671,4 +698,5 @@ void vsockdev_sched_init(struct vsockdev *vd)
 	INIT_LIST_HEAD(&vd->sched.blocked);
 	INIT_LIST_HEAD(&vd->sched.done);
 	INIT_DELAYED_WORK(&vd->sched.ask_work, ask_for_credit);
+	INIT_DELAYED_WORK(&vd->sched.tidy_work, tidy_up);
 }

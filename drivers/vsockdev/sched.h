@@ -38,6 +38,8 @@ struct vsockdev_reply {
  * @blocked: connections that wait for credit
  * @corked: number of connections that wait for their last packet to be sent
  * @crowded: number of connections that have their share of the TX queue
+ * @overdue: what is in the TX queue has been there for long
+ * @tidy_work: notes that
  * @done: frames that the device has returned, to be freed
  * @ask_work: sends CREDIT_REQUESTs for @blocked
  * @ask_next: jiffies when @ask_work will run
@@ -53,6 +55,8 @@ struct vsockdev_sched {
 	struct list_head blocked;
 	u32 corked;
 	u32 crowded;
+	bool overdue;
+	struct delayed_work tidy_work;
 	struct list_head done;
 	struct delayed_work ask_work;
 	unsigned long ask_next;

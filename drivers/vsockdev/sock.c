@@ -36,6 +36,9 @@
 /* Bytes of a TCP stream that are thrown away in one go */
 #define DISCARD_MAX	SZ_1M
 
+/* Bytes of the skbs into which AF_UNIX cuts a large write */
+#define UNIX_PART	(SKB_MAX_HEAD(0) + (PAGE_SIZE << get_order(SZ_32K)))
+
 /* Bytes of an skb from which on a reference is cheaper than a copy */
 #define LEND_MIN	SZ_2K
 
@@ -237,6 +240,20 @@ size_t vsockdev_sock_pending(struct vsockdev_sock *vs)
 		return tcp_pending(vs->sock->sk);
 	drain_unix(vs);
 	return vs->pending;
+}
+
+/**
+ * vsockdev_sock_in_write() - tells whether more is about to come
+ * @vs: the socket, an AF_UNIX one
+ *
+ * Return: true if the last bytes look like a part of a larger write. There may
+ * be no more all the same.
+ */
+bool vsockdev_sock_in_write(const struct vsockdev_sock *vs)
+{
+	const struct sk_buff *skb = skb_peek_tail(&vs->skbs);
+
+	return skb && skb->len == UNIX_PART && !vs->seqpacket;
 }
 
 /**

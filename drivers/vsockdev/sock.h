@@ -28,6 +28,7 @@ int vsockdev_sock_error(const struct vsockdev_sock *vs);
 
 bool vsockdev_sock_is_read(const struct vsockdev_sock *vs);
 size_t vsockdev_sock_pending(struct vsockdev_sock *vs);
+bool vsockdev_sock_in_write(const struct vsockdev_sock *vs);
 u32 vsockdev_sock_message(const struct vsockdev_sock *vs);
 size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending);
 struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,

@@ -136,6 +136,7 @@ static bool send_vmo(struct vsockdev_conn *conn, u32 len)
 		if (!conn->vmo_left)
 			swap(done, conn->blob);
 		frame->vmo = true;
+		frame->awaited = !conn->vmo_left;
 		vsockdev_sched_stage(conn, frame);
 		staged = true;
 	}
@@ -249,6 +250,31 @@ bool vsockdev_transmit(struct vsockdev_conn *conn, size_t *pending)
 	}
 }
 
+/*
+ * AF_UNIX tells of each part of a large write. They go out together, or, if
+ * there was only that part after all, or the program is held up between them,
+ * a moment later.
+ */
+static bool should_hold(struct vsockdev_conn *conn, size_t pending)
+{
+	u32 full = min_t(u32, vsockdev_credit_tx_packet(&conn->credit),
+			 VSOCKDEV_PAGED_MAX);
+
+	return pending < full && vsockdev_sock_in_write(conn->sock) &&
+	       pending < vsockdev_credit_tx_space(&conn->credit);
+}
+
+static u32 allowance_now(struct vsockdev_conn *conn, size_t pending)
+{
+	if (!pending)
+		return 0;
+	if (should_hold(conn, pending)) {
+		vsockdev_conn_wake_late(conn);
+		return 0;
+	}
+	return tx_allowance(conn, vsockdev_sock_packet(conn->sock, pending));
+}
+
 /* Sends what is in the socket. Returns false if that is for the pump to do */
 static bool send_now(struct vsockdev_conn *conn)
 {
@@ -271,8 +297,7 @@ static bool send_now(struct vsockdev_conn *conn)
 			return false;
 		}
 		check_message(conn);
-		len = pending ? tx_allowance(conn,
-			vsockdev_sock_packet(conn->sock, pending)) : 0;
+		len = allowance_now(conn, pending);
 		vsockdev_sched_unlock(vd);
 		if (!len || !send_some(conn, len))
 			return true;

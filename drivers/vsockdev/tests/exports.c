@@ -63,7 +63,6 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_room);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_data_room);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_send);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_reclaim);
-VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_wants);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_arm);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_tx_disarm);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_rx_get);

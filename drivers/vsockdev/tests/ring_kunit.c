@@ -321,32 +321,6 @@ static void ring_bounds_bytes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring_end(stage), sent - 1);
 }
 
-/* Of a few copies nobody wants to hear, of a SEND_VMO somebody at once */
-static void ring_wants(struct kunit *test)
-{
-	struct stage *stage = ring_stage(test, 0, 64);
-	struct vsockdev_frame *frame;
-
-	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
-			VSOCKDEV_TX_QUIET);
-	KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 16384)), 0);
-	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
-			VSOCKDEV_TX_QUIET);
-	KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 1)), 0);
-	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
-			VSOCKDEV_TX_SOON);
-	frame = data_frame(stage, 1);
-	frame->vmo = true;
-	KUNIT_ASSERT_EQ(test, send(stage, frame), 0);
-	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
-			VSOCKDEV_TX_NEXT);
-	give_back_tx(stage, 3);
-	KUNIT_EXPECT_EQ(test, reclaim(stage), 3);
-	KUNIT_EXPECT_EQ(test, vsockdev_ring_tx_wants(&stage->ring),
-			VSOCKDEV_TX_QUIET);
-	KUNIT_EXPECT_EQ(test, ring_end(stage), 0);
-}
-
 /* Interrupts come as they were asked for: not at all, soon, or at once */
 static void ring_interrupts(struct kunit *test)
 {
@@ -453,7 +427,6 @@ static struct kunit_case ring_tests[] = {
 	KUNIT_CASE(ring_rx_broken),
 	KUNIT_CASE(ring_reserve_for_control),
 	KUNIT_CASE(ring_bounds_bytes),
-	KUNIT_CASE(ring_wants),
 	KUNIT_CASE(ring_interrupts),
 	KUNIT_CASE_PARAM(ring_event_get, ring_event_gen_params),
 	KUNIT_CASE(ring_runs),

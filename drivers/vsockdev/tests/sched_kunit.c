@@ -360,6 +360,7 @@ static void sched_vmo_frames(struct kunit *test)
 		frame = make_frame(scene, 100);
 		spin_lock(&scene->vd->lock);
 		frame->vmo = true;
+		frame->awaited = i == 2;
 		vsockdev_sched_stage(conn, frame);
 		vsockdev_sched_unlock(scene->vd);
 	}
@@ -373,6 +374,46 @@ static void sched_vmo_frames(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, event.vmo.bytes, 300);
 	KUNIT_EXPECT_EQ(test, refcount_read(&conn->refs), 1);
 	scene_expect_quiet(scene);
+}
+
+static enum vsockdev_tx_armed armed(struct scene *scene)
+{
+	enum vsockdev_tx_armed armed;
+
+	spin_lock(&scene->vd->lock);
+	armed = scene->vd->ring.tx_armed;
+	spin_unlock(&scene->vd->lock);
+	return armed;
+}
+
+/* Nobody wants to hear that bytes were sent, but for the last of a SEND_VMO */
+static void sched_interrupts(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 2, 1 << 20);
+	struct vsockdev_frame *frame;
+	struct vsockdev_event event;
+	struct vsockdev_hdr hdr;
+
+	stage(scene, conn, 60000);
+	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_QUIET);
+	flush_delayed_work(&scene->vd->sched.tidy_work);
+	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_SOON);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	scene_settle(scene);
+	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_QUIET);
+	KUNIT_EXPECT_EQ(test, conn->tx_ring_bytes, 0);
+
+	conn->vmo_active = true;
+	frame = make_frame(scene, 100);
+	spin_lock(&scene->vd->lock);
+	frame->vmo = true;
+	frame->awaited = true;
+	vsockdev_sched_stage(conn, frame);
+	vsockdev_sched_unlock(scene->vd);
+	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_NEXT);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	scene_expect_event(scene, VSOCKDEV_EVENT_SEND_VMO_COMPLETE, &event);
 }
 
 static void sched_drop_data(struct kunit *test)
@@ -443,6 +484,7 @@ static void sched_split_vmo(struct kunit *test)
 	conn->vmo_active = true;
 	spin_lock(&scene->vd->lock);
 	frame->vmo = true;
+	frame->awaited = true;
 	vsockdev_sched_stage(conn, frame);
 	vsockdev_credit_peer_update(&conn->credit, 10, 0);
 	vsockdev_sched_unlock(scene->vd);
@@ -511,6 +553,7 @@ static struct kunit_case sched_tests[] = {
 	KUNIT_CASE(sched_window_shrinks),
 	KUNIT_CASE(sched_asks_for_credit),
 	KUNIT_CASE(sched_vmo_frames),
+	KUNIT_CASE(sched_interrupts),
 	KUNIT_CASE(sched_drop_data),
 	KUNIT_CASE(sched_control_overtakes_data),
 	KUNIT_CASE(sched_split_vmo),
