@@ -551,19 +551,28 @@ void vsockdev_sock_end_reads(struct vsockdev_sock *vs)
 
 /*
  * A FIN needs memory if there is nothing to put it on, and without memory it is
- * forgotten, for good. One that was queued counts among the bytes.
+ * forgotten, for good. One that was queued counts among the bytes. What is
+ * complete had better look cut off than never end.
  */
-static bool lacks_fin(struct sock *sk)
+static void end_tcp_writes(struct socket *sock)
 {
-	const struct tcp_sock *tp = tcp_sk(sk);
-	bool lacks;
+	const struct tcp_sock *tp = tcp_sk(sock->sk);
+	bool forgotten;
+	u32 end;
 
-	lock_sock(sk);
-	lacks = ((1 << sk->sk_state) &
-		 (TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_LAST_ACK)) &&
-		tp->write_seq == tp->snd_una;
-	release_sock(sk);
-	return lacks;
+	lock_sock(sock->sk);
+	end = tp->write_seq;
+	forgotten = (1 << sock->sk->sk_state) &
+		    (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+	release_sock(sock->sk);
+
+	kernel_sock_shutdown(sock, SHUT_WR);
+
+	lock_sock(sock->sk);
+	forgotten &= tp->write_seq == end && sock->sk->sk_state != TCP_CLOSE;
+	release_sock(sock->sk);
+	if (forgotten)
+		tcp_abort(sock->sk, ECONNRESET);
 }
 
 /**
@@ -573,10 +582,10 @@ static bool lacks_fin(struct sock *sk)
 void vsockdev_sock_end_writes(struct vsockdev_sock *vs)
 {
 	vs->writes_ended = true;
-	kernel_sock_shutdown(vs->sock, SHUT_WR);
-	/* What is complete had better look cut off than never end */
-	if (vs->tcp && lacks_fin(vs->sock->sk))
-		tcp_abort(vs->sock->sk, ECONNRESET);
+	if (vs->tcp)
+		end_tcp_writes(vs->sock);
+	else
+		kernel_sock_shutdown(vs->sock, SHUT_WR);
 }
 
 /**
