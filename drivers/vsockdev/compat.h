@@ -14,6 +14,7 @@
 #include <linux/version.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/workqueue.h>
 #include <net/af_unix.h>
 
 #define VSOCKDEV_COMPAT_VQS_MAX	3
@@ -84,6 +85,13 @@ static int op(struct virtio_device *vdev, unsigned int nvqs,		\
 	}								\
 	return find(vdev, nvqs, vqs, info, desc);			\
 }
+#endif
+
+/* For work queues of this CPU. Older kernels take this for granted */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define VSOCKDEV_COMPAT_WQ_PERCPU	WQ_PERCPU
+#else
+#define VSOCKDEV_COMPAT_WQ_PERCPU	0
 #endif
 
 /* Older kernels have sendpage() instead, which waits for readers: copy there */

@@ -23,14 +23,14 @@ static void rx_interrupt(struct virtqueue *vq)
 {
 	struct vsockdev *vd = vq->vdev->priv;
 
-	queue_work(vsockdev_wq, &vd->rx_work);
+	queue_work(vsockdev_high_wq, &vd->rx_work);
 }
 
 static void tx_interrupt(struct virtqueue *vq)
 {
 	struct vsockdev *vd = vq->vdev->priv;
 
-	queue_work(vsockdev_wq, &vd->tx_work);
+	queue_work(vsockdev_high_wq, &vd->tx_work);
 }
 
 static void event_interrupt(struct virtqueue *vq)
@@ -63,7 +63,16 @@ static void close_for_good(struct vsockdev *vd)
  */
 void vsockdev_device_resume_rx(struct vsockdev *vd)
 {
-	queue_work(vsockdev_wq, &vd->rx_work);
+	queue_work(vsockdev_high_wq, &vd->rx_work);
+}
+
+/* A host that never stops must not keep programs from running */
+static void rx_yield(struct work_struct *work)
+{
+	struct vsockdev *vd = container_of(work, struct vsockdev,
+					   rx_yield_work);
+
+	vsockdev_device_resume_rx(vd);
 }
 
 /*
@@ -98,7 +107,7 @@ static bool rx_all(struct vsockdev *vd, int *budget)
 
 	while (rx_may_go_on(vd)) {
 		if (!(*budget)--) {
-			vsockdev_device_resume_rx(vd);
+			queue_work(vsockdev_wq, &vd->rx_yield_work);
 			return false;
 		}
 		buffer = vsockdev_ring_rx_get(&vd->ring, &used);
@@ -232,6 +241,7 @@ static void ring_stop(struct vsockdev *vd)
 	virtio_break_device(vd->vdev);
 	virtio_synchronize_cbs(vd->vdev);
 	virtio_reset_device(vd->vdev);
+	cancel_work_sync(&vd->rx_yield_work);
 	cancel_work_sync(&vd->rx_work);
 	cancel_work_sync(&vd->tx_work);
 	cancel_work_sync(&vd->event_work);
@@ -284,6 +294,7 @@ static void device_init(struct vsockdev *vd, struct virtio_device *vdev)
 	vsockdev_event_init(&vd->reset_event);
 	vsockdev_sched_init(vd);
 	INIT_WORK(&vd->rx_work, rx_work);
+	INIT_WORK(&vd->rx_yield_work, rx_yield);
 	INIT_WORK(&vd->tx_work, tx_work);
 	INIT_WORK(&vd->event_work, event_work);
 	vd->cid = read_cid(vd);

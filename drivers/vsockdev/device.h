@@ -87,6 +87,7 @@ struct vsockdev_stats {
  * @types: a bit for each VSOCKDEV_TYPE_* that the device carries; constant
  * @hash_seed: keeps the host from choosing addresses that share a bucket
  * @rx_work: takes packets from the RX queue
+ * @rx_yield_work: queues @rx_work again when others had their turn
  * @tx_work: takes back what was sent, and sends what waits
  * @event_work: takes transport events, and notes a new context id
  *
@@ -124,6 +125,7 @@ struct vsockdev {
 	u32 types;
 	u32 hash_seed;
 	struct work_struct rx_work;
+	struct work_struct rx_yield_work;
 	struct work_struct tx_work;
 	struct work_struct event_work;
 };

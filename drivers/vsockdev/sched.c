@@ -574,7 +574,7 @@ static bool run(struct vsockdev *vd)
 	sent = fill(vd);
 	/* The device goes on meanwhile, and may go on to: let others run */
 	if (!arm(vd) || (vsockdev_ring_broken(&vd->ring) && !vd->gone))
-		queue_work(vsockdev_wq, &vd->tx_work);
+		queue_work(vsockdev_high_wq, &vd->tx_work);
 	return sent && virtqueue_kick_prepare(vd->ring.vqs[VSOCKDEV_VQ_TX]);
 }
 

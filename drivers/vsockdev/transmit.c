@@ -293,8 +293,11 @@ static bool send_now(struct vsockdev_conn *conn)
 		spin_lock(&vd->lock);
 		if (conn->blob || conn->tx_stopped || conn->tx_split ||
 		    conn->state != VSOCKDEV_CONN_ESTABLISHED) {
+			bool later = conn->state == VSOCKDEV_CONN_CONNECTING;
+
+			/* The host's answer wakes the pump */
 			spin_unlock(&vd->lock);
-			return false;
+			return later;
 		}
 		check_message(conn);
 		len = allowance_now(conn, pending);

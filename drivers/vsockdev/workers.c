@@ -2,7 +2,12 @@
 /*
  * vsockdev - work queues
  *
- * DOC: A pump may wait for a program for ever, and is then one of the items
+ * DOC: What an interrupt asks for runs ahead of programs, so that a packet of a
+ * few bytes does not wait until one that computes, or writes bulk, has had its
+ * share of the CPU. All work runs on the CPU that queued it: a worker more there
+ * is woken only if one sleeps, and caches are warm.
+ *
+ * A pump may wait for a program for ever, and is then one of the items
  * that its work queue has under way, of which there is a maximum. Would more
  * pumps than that share a queue, programs could bring all of them to a stop.
  * So each pump has a place, and there are as many places in a queue as items
@@ -16,12 +21,14 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 
+#include "compat.h"
 #include "workers.h"
 
 #define PLACES_PER_QUEUE	512
 #define QUEUES			256
 
 struct workqueue_struct *vsockdev_wq;
+struct workqueue_struct *vsockdev_high_wq;
 
 /* Guards the making of queues; a queue that a place refers to stays */
 static DEFINE_MUTEX(pump_queues_mutex);
@@ -35,7 +42,8 @@ static int make_queue(int index)
 
 	mutex_lock(&pump_queues_mutex);
 	if (!pump_queues[index]) {
-		wq = alloc_workqueue("vsockdev_pump%d", WQ_UNBOUND,
+		wq = alloc_workqueue("vsockdev_pump%d",
+				     VSOCKDEV_COMPAT_WQ_PERCPU,
 				     PLACES_PER_QUEUE, index);
 		if (wq)
 			WRITE_ONCE(pump_queues[index], wq);
@@ -111,8 +119,17 @@ void vsockdev_worker_fput(struct file *file)
  */
 int vsockdev_workers_init(void)
 {
-	vsockdev_wq = alloc_workqueue("vsockdev", WQ_UNBOUND, 0);
-	return vsockdev_wq ? 0 : -ENOMEM;
+	vsockdev_wq = alloc_workqueue("vsockdev", VSOCKDEV_COMPAT_WQ_PERCPU, 0);
+	if (!vsockdev_wq)
+		return -ENOMEM;
+	vsockdev_high_wq = alloc_workqueue("vsockdev_high",
+					   VSOCKDEV_COMPAT_WQ_PERCPU |
+					   WQ_HIGHPRI, 0);
+	if (!vsockdev_high_wq) {
+		destroy_workqueue(vsockdev_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /**
@@ -126,5 +143,6 @@ void vsockdev_workers_exit(void)
 		if (pump_queues[i])
 			destroy_workqueue(pump_queues[i]);
 	destroy_workqueue(vsockdev_wq);
+	destroy_workqueue(vsockdev_high_wq);
 	ida_destroy(&places);
 }

@@ -10,6 +10,9 @@
 /* For what never waits for a program */
 extern struct workqueue_struct *vsockdev_wq;
 
+/* Likewise, for what an interrupt asks for, ahead of programs */
+extern struct workqueue_struct *vsockdev_high_wq;
+
 struct file;
 
 int vsockdev_worker_get(void);

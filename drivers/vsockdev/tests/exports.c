@@ -71,6 +71,7 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_rx_may_lend);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_event_get);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_wq);
+VSOCKDEV_COMPAT_EXPORT(vsockdev_high_wq);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_conn_alloc);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_conn_publish);

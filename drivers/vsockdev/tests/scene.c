@@ -215,8 +215,8 @@ static bool scene_busy(struct scene *scene)
 	struct scene_conn *sc;
 	unsigned int busy;
 
-	busy = work_busy(&vd->rx_work) | work_busy(&vd->tx_work) |
-	       work_busy(&vd->event_work);
+	busy = work_busy(&vd->rx_work) | work_busy(&vd->rx_yield_work) |
+	       work_busy(&vd->tx_work) | work_busy(&vd->event_work);
 	list_for_each_entry(sc, &scene->conns, node)
 		busy |= work_busy(&sc->conn->work);
 	return busy;
@@ -234,6 +234,7 @@ void scene_settle(struct scene *scene)
 
 	do {
 		flush_workqueue(vsockdev_wq);
+		flush_workqueue(vsockdev_high_wq);
 		list_for_each_entry(sc, &scene->conns, node)
 			flush_work(&sc->conn->work);
 	} while (scene_busy(scene));
