@@ -16,6 +16,7 @@
 
 #define KIB 1024
 #define MIB (1024 * KIB)
+#define LONG_SECONDS 300
 #define BOTH (VSOCKDEV_SHUTDOWN_RECEIVE | VSOCKDEV_SHUTDOWN_SEND)
 
 FIXTURE(fault) {
@@ -222,7 +223,9 @@ static void expect_completion(struct fake *fake, uint64_t id, int status,
 }
 
 /* Pages are unpinned while the device may still read them. */
-TEST_F(fault, pages_are_unpinned_while_the_device_may_still_read_them)
+TEST_F_TIMEOUT(fault,
+	       pages_are_unpinned_while_the_device_may_still_read_them,
+	       LONG_SECONDS)
 {
 	uint32_t len = 4 * 4096;
 	struct flow flow = flow_connect_with(&self->fake, MIB);

@@ -49,7 +49,7 @@ TEST_F(vmo, truncated_underneath_ends_the_connection)
 }
 
 /* Pages that the device has are whole, even when the file has lost them. */
-TEST_F(vmo, truncation_leaves_what_is_on_its_way)
+TEST_F_TIMEOUT(vmo, truncation_leaves_what_is_on_its_way, LONG_SECONDS)
 {
 	struct packet packet;
 	struct stream stream;
