@@ -423,7 +423,7 @@ static struct vsockdev_chunk *alloc_chunk(struct vsockdev_conn *conn, u32 size)
 	return chunk;
 }
 
-static struct vsockdev_chunk *make_chunk(struct vsockdev_conn *conn,
+static struct vsockdev_chunk *copy_chunk(struct vsockdev_conn *conn,
 					 const void *payload, u32 len,
 					 bool end)
 {
@@ -455,6 +455,14 @@ static struct vsockdev_chunk *lend_chunk(struct vsockdev_conn *conn,
 		chunk->size = len;
 	}
 	return chunk;
+}
+
+static struct vsockdev_chunk *keep(struct vsockdev_conn *conn,
+				   const void *payload, u32 len, bool end)
+{
+	if (may_lend(conn, len))
+		return lend_chunk(conn, payload, len);
+	return copy_chunk(conn, payload, len, end);
 }
 
 /*
@@ -560,8 +568,7 @@ static void deliver_later(struct vsockdev_conn *conn, const void *payload,
 	}
 
 	spin_unlock(&vd->lock);
-	chunk = may_lend(conn, len) ? lend_chunk(conn, payload, len) :
-				      make_chunk(conn, payload, len, end);
+	chunk = keep(conn, payload, len, end);
 	spin_lock(&vd->lock);
 	if (!chunk) {
 		vsockdev_conn_fail(conn, -ENOMEM);
