@@ -139,7 +139,8 @@ static void tx_work(struct work_struct *work)
 	spin_lock(&vd->lock);
 	if (vd->ready)
 		vsockdev_ring_tx_disarm(&vd->ring);
-	vd->sched.overdue = false;
+	if (vd->sched.overdue)
+		vd->sched.overdue--;
 	vsockdev_sched_unlock(vd);
 	look_for_damage(vd);
 }

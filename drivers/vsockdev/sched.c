@@ -19,225 +19,25 @@
  * connection may fill it alone: one that has its share in there is crowded, and
  * leaves the list until the device has returned some of it.
  *
- * A fourth list has the connections that ran out of credit. They ask the peer
- * for it at once, since there are devices that tell of room only when asked,
- * and again at growing intervals, since the answer may be that there is none.
+ * A fourth list has the connections that ran out of credit, see ask.c. The
+ * first two are in control.c.
  *
  * All functions here are called under the device's lock.
  */
 #include <linux/jiffies.h>
-#include <linux/slab.h>
 
 #include "conn.h"
 #include "device.h"
 #include "ring.h"
 #include "workers.h"
 
-#include <trace/vsockdev.h>
-
 #define QUANTUM		65536U
 /* Payload of one connection in the TX queue: some room is left for others */
 #define SHARE		(512U * 1024)
-#define ASK_DELAY_MIN	msecs_to_jiffies(8)
-#define ASK_DELAY_MAX	HZ
 /* How long what was sent may stay in the TX queue */
 #define TIDY_DELAY	(HZ / 20)
-
-static void header_init(struct vsockdev *vd, struct vsockdev_hdr *hdr,
-			const struct vsockdev_addr *addr, u16 type, u16 op)
-{
-	*hdr = (struct vsockdev_hdr) {
-		.src_cid = vd->cid,
-		.dst_cid = addr->remote_cid,
-		.src_port = addr->local_port,
-		.dst_port = addr->remote_port,
-		.type = type,
-		.op = op,
-	};
-}
-
-static bool send_packet(struct vsockdev *vd, const struct vsockdev_hdr *hdr,
-			struct vsockdev_frame *frame)
-{
-	if (vsockdev_ring_send(&vd->ring, hdr, frame))
-		return false;
-	trace_vsockdev_tx(hdr);
-	vd->stats.tx_packets++;
-	vd->stats.tx_bytes += hdr->len;
-	return true;
-}
-
-/* Sends a packet of a connection. The peer learns our credit from each */
-static bool send_conn_packet(struct vsockdev_conn *conn, u16 op, u32 flags,
-			     struct vsockdev_frame *frame)
-{
-	struct vsockdev_hdr hdr;
-
-	header_init(conn->vd, &hdr, &conn->addr, conn->type, op);
-	hdr.flags = flags;
-	hdr.len = frame ? frame->len : 0;
-	hdr.buf_alloc = conn->credit.buf_alloc;
-	hdr.fwd_cnt = conn->credit.fwd_cnt;
-	if (!send_packet(conn->vd, &hdr, frame))
-		return false;
-	vsockdev_credit_tell(&conn->credit);
-	conn->control &= ~VSOCKDEV_SEND_CREDIT_UPDATE;
-	return true;
-}
-
-/**
- * vsockdev_sched_reply_room() - tells whether one more reply can wait
- * @vd: the device
- *
- * Return: true if so.
- */
-bool vsockdev_sched_reply_room(const struct vsockdev *vd)
-{
-	return vd->sched.reply_count < VSOCKDEV_REPLIES;
-}
-
-/**
- * vsockdev_sched_reply() - send RST to an address that is no connection
- * @vd: the device, with room for a reply
- * @addr: the address
- * @type: socket type to name
- */
-void vsockdev_sched_reply(struct vsockdev *vd,
-			  const struct vsockdev_addr *addr, u16 type)
-{
-	struct vsockdev_sched *sched = &vd->sched;
-	u32 slot;
-
-	lockdep_assert_held(&vd->lock);
-
-	if (!vd->ready || WARN_ON_ONCE(!vsockdev_sched_reply_room(vd)))
-		return;
-	slot = (sched->reply_first + sched->reply_count++) % VSOCKDEV_REPLIES;
-	sched->replies[slot].addr = *addr;
-	sched->replies[slot].type = type;
-}
-
-static bool run_reply(struct vsockdev *vd)
-{
-	struct vsockdev_sched *sched = &vd->sched;
-	struct vsockdev_reply *reply = &sched->replies[sched->reply_first];
-	struct vsockdev_hdr hdr;
-
-	if (!sched->reply_count || !vsockdev_ring_tx_room(&vd->ring))
-		return false;
-	header_init(vd, &hdr, &reply->addr, reply->type, VIRTIO_VSOCK_OP_RST);
-	if (!send_packet(vd, &hdr, NULL))
-		return false;
-	sched->reply_first = (sched->reply_first + 1) % VSOCKDEV_REPLIES;
-	if (sched->reply_count-- == VSOCKDEV_REPLIES)
-		vsockdev_device_resume_rx(vd);
-	return true;
-}
-
-/**
- * vsockdev_sched_control() - let a connection send control packets
- * @conn: the connection
- * @packets: VSOCKDEV_SEND_*
- */
-void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets)
-{
-	struct vsockdev *vd = conn->vd;
-
-	lockdep_assert_held(&vd->lock);
-
-	if (!vd->ready)
-		return;
-	conn->control |= packets;
-	if (list_empty(&conn->control_node)) {
-		vsockdev_conn_get(conn);
-		list_add_tail(&conn->control_node, &vd->sched.control);
-	}
-}
-
-/**
- * vsockdev_sched_forget() - send no control packet of a connection
- * @conn: the connection, to which the caller has a reference
- */
-void vsockdev_sched_forget(struct vsockdev_conn *conn)
-{
-	lockdep_assert_held(&conn->vd->lock);
-
-	conn->control = 0;
-	if (list_empty(&conn->control_node))
-		return;
-	list_del_init(&conn->control_node);
-	vsockdev_conn_uncount(conn);
-	vsockdev_conn_put(conn);
-}
-
-/**
- * vsockdev_sched_clear() - send no reply and no control packet
- * @vd: the device, whose host is gone or was reset
- */
-void vsockdev_sched_clear(struct vsockdev *vd)
-{
-	struct vsockdev_conn *conn, *next;
-
-	if (!vsockdev_sched_reply_room(vd) && vd->ready)
-		vsockdev_device_resume_rx(vd);
-	vd->sched.reply_count = 0;
-
-	list_for_each_entry_safe(conn, next, &vd->sched.control, control_node)
-		vsockdev_sched_forget(conn);
-}
-
-/* The packets of a connection in the order in which they must go out */
-static const struct {
-	u32 bit;
-	u16 op;
-} control_order[] = {
-	{ VSOCKDEV_SEND_RST_PACKET, VIRTIO_VSOCK_OP_RST },
-	{ VSOCKDEV_SEND_REQUEST_PACKET, VIRTIO_VSOCK_OP_REQUEST },
-	{ VSOCKDEV_SEND_RESPONSE_PACKET, VIRTIO_VSOCK_OP_RESPONSE },
-	{ VSOCKDEV_SEND_SHUTDOWN_PACKET, VIRTIO_VSOCK_OP_SHUTDOWN },
-	{ VSOCKDEV_SEND_CREDIT_REQUEST, VIRTIO_VSOCK_OP_CREDIT_REQUEST },
-	{ VSOCKDEV_SEND_CREDIT_UPDATE, VIRTIO_VSOCK_OP_CREDIT_UPDATE },
-};
-
-static bool send_control(struct vsockdev_conn *conn)
-{
-	u32 flags = 0;
-	u16 op;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(control_order); i++)
-		if (conn->control & control_order[i].bit)
-			break;
-	if (WARN_ON_ONCE(i == ARRAY_SIZE(control_order)))
-		return true;
-
-	op = control_order[i].op;
-	if (op == VIRTIO_VSOCK_OP_SHUTDOWN)
-		flags = conn->shut_sent;
-	if (!send_conn_packet(conn, op, flags, NULL))
-		return false;
-	conn->control &= ~control_order[i].bit;
-	if (op == VIRTIO_VSOCK_OP_CREDIT_REQUEST)
-		conn->vd->stats.credit_requests++;
-	else if (op == VIRTIO_VSOCK_OP_CREDIT_UPDATE)
-		conn->vd->stats.credit_updates++;
-	return true;
-}
-
-static bool run_control(struct vsockdev *vd)
-{
-	struct vsockdev_conn *conn;
-
-	conn = list_first_entry_or_null(&vd->sched.control,
-					struct vsockdev_conn, control_node);
-	if (!conn || !vsockdev_ring_tx_room(&vd->ring))
-		return false;
-	if (!send_control(conn))
-		return false;
-	if (!conn->control)
-		vsockdev_sched_forget(conn);
-	return true;
-}
+/* Interrupts until a device that was slow gets another chance */
+#define OVERDUE		64
 
 static void own(struct vsockdev_conn *conn, struct vsockdev_frame *frame)
 {
@@ -257,8 +57,14 @@ static void disown(struct vsockdev_frame *frame)
 	vsockdev_conn_put(conn);
 }
 
-static void activate(struct vsockdev_conn *conn)
+/**
+ * vsockdev_sched_activate() - a connection may send what it has staged
+ * @conn: the connection
+ */
+void vsockdev_sched_activate(struct vsockdev_conn *conn)
 {
+	lockdep_assert_held(&conn->vd->lock);
+
 	if (!conn->tx_frame_count || conn->tx_crowded ||
 	    !list_empty(&conn->tx_node))
 		return;
@@ -283,7 +89,7 @@ static void uncrowd(struct vsockdev_conn *conn)
 		return;
 	conn->tx_crowded = false;
 	conn->vd->sched.crowded--;
-	activate(conn);
+	vsockdev_sched_activate(conn);
 }
 
 /**
@@ -300,7 +106,7 @@ void vsockdev_sched_stage(struct vsockdev_conn *conn,
 	list_add_tail(&frame->node, &conn->tx_frames);
 	conn->tx_frame_count++;
 	conn->tx_staged += frame->len;
-	activate(conn);
+	vsockdev_sched_activate(conn);
 }
 
 /**
@@ -356,7 +162,7 @@ bool vsockdev_sched_split(struct vsockdev_conn *conn,
 	own(conn, head);
 	list_add(&head->node, &conn->tx_frames);
 	conn->tx_frame_count++;
-	activate(conn);
+	vsockdev_sched_activate(conn);
 	return true;
 }
 
@@ -402,6 +208,7 @@ void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames)
 	list_for_each_entry(frame, frames, node) {
 		struct vsockdev_conn *conn = frame->owner;
 
+		vd->sched.moving = true;
 		conn->tx_ring_bytes -= frame->len;
 		if (!--conn->tx_in_ring)
 			uncork(conn);
@@ -479,7 +286,8 @@ static bool run_data(struct vsockdev *vd)
 		window_shrank(conn);
 		return true;
 	}
-	if (!send_conn_packet(conn, VIRTIO_VSOCK_OP_RW, frame->flags, frame))
+	if (!vsockdev_sched_packet(conn, VIRTIO_VSOCK_OP_RW, frame->flags,
+				   frame))
 		return false;
 	unstage(conn, frame);
 	conn->tx_in_ring++;
@@ -501,10 +309,7 @@ static bool fill(struct vsockdev *vd)
 
 	/* Sending data can make a control packet due, so go round */
 	do {
-		while (run_reply(vd))
-			sent = true;
-		while (run_control(vd))
-			sent = true;
+		sent |= vsockdev_sched_run_control(vd);
 		more = false;
 		while (list_empty(&vd->sched.control) && run_data(vd))
 			more = true;
@@ -517,8 +322,9 @@ static bool fill(struct vsockdev *vd)
  * When somebody wants to know that packets were sent. Whoever waits for its
  * last packet, or for room, must not wait for what others sent after it. One
  * that has its share in the queue had better put several packets there when it
- * goes on. And what was sent need not be noticed before something else is, but
- * memory of others should go back some time.
+ * goes on; but the device may keep some for long, and return only few. What was
+ * sent need not be noticed before something else is, but memory of others
+ * should go back some time.
  */
 static enum vsockdev_tx_armed wanted(struct vsockdev *vd)
 {
@@ -526,11 +332,10 @@ static enum vsockdev_tx_armed wanted(struct vsockdev *vd)
 
 	/* What waits for room is left over by fill() */
 	if (sched->corked || vd->ring.tx_awaited || sched->reply_count ||
+	    sched->overdue ||
 	    !list_empty(&sched->control) || !list_empty(&sched->active))
 		return VSOCKDEV_TX_NEXT;
-	if (sched->crowded || sched->overdue)
-		return VSOCKDEV_TX_SOON;
-	return VSOCKDEV_TX_QUIET;
+	return sched->crowded ? VSOCKDEV_TX_SOON : VSOCKDEV_TX_QUIET;
 }
 
 static void tidy_up(struct work_struct *work)
@@ -539,7 +344,9 @@ static void tidy_up(struct work_struct *work)
 					   struct vsockdev, sched.tidy_work);
 
 	spin_lock(&vd->lock);
-	vd->sched.overdue = true;
+	if (!vd->sched.moving)
+		vd->sched.overdue = OVERDUE;
+	vd->sched.moving = false;
 	vsockdev_sched_unlock(vd);
 }
 
@@ -549,16 +356,15 @@ static bool arm(struct vsockdev *vd)
 	enum vsockdev_tx_armed when = wanted(vd);
 
 	if (!vsockdev_ring_tx_busy(&vd->ring)) {
-		vd->sched.overdue = false;
+		vd->sched.overdue = 0;
 		return true;
 	}
-	if (when > vd->ring.tx_armed)
-		return vsockdev_ring_tx_arm(&vd->ring, when);
-	if (when == VSOCKDEV_TX_QUIET &&
+	if (when < VSOCKDEV_TX_NEXT &&
 	    !delayed_work_pending(&vd->sched.tidy_work))
 		queue_delayed_work(vsockdev_wq, &vd->sched.tidy_work,
 				   TIDY_DELAY);
-	return true;
+	return when <= vd->ring.tx_armed ||
+	       vsockdev_ring_tx_arm(&vd->ring, when);
 }
 
 /* Fills the TX queue. Returns true if the device must be notified */
@@ -601,92 +407,6 @@ void vsockdev_sched_unlock(struct vsockdev *vd)
 	vsockdev_frames_free(&done);
 }
 
-/* Sends a CREDIT_REQUEST if it is time */
-static void ask(struct vsockdev_conn *conn)
-{
-	if (time_before(jiffies, conn->ask_at))
-		return;
-	conn->ask_delay = clamp_t(unsigned long, conn->ask_delay * 2,
-				  ASK_DELAY_MIN, ASK_DELAY_MAX);
-	conn->ask_at = jiffies + conn->ask_delay;
-	vsockdev_sched_control(conn, VSOCKDEV_SEND_CREDIT_REQUEST);
-}
-
-/* Lets ask_work run in @delay, unless it will run before that anyway */
-static void schedule_asking(struct vsockdev *vd, unsigned long delay)
-{
-	struct vsockdev_sched *sched = &vd->sched;
-
-	if (delayed_work_pending(&sched->ask_work) &&
-	    time_before_eq(sched->ask_next, jiffies + delay))
-		return;
-	sched->ask_next = jiffies + delay;
-	mod_delayed_work(vsockdev_wq, &sched->ask_work, delay);
-}
-
-/**
- * vsockdev_sched_block() - a connection has bytes to send and may not
- * @conn: ESTABLISHED
- *
- * It asks for credit at once, unless it did so a moment ago.
- */
-void vsockdev_sched_block(struct vsockdev_conn *conn)
-{
-	struct vsockdev *vd = conn->vd;
-
-	lockdep_assert_held(&vd->lock);
-
-	if (!list_empty(&conn->blocked_node) || !vd->ready)
-		return;
-	list_add_tail(&conn->blocked_node, &vd->sched.blocked);
-	if (!conn->ask_delay)
-		conn->ask_at = jiffies;
-	ask(conn);
-	schedule_asking(vd, conn->ask_delay);
-}
-
-/**
- * vsockdev_sched_unblock() - a connection does not wait for credit
- * @conn: the connection, blocked or not
- */
-void vsockdev_sched_unblock(struct vsockdev_conn *conn)
-{
-	lockdep_assert_held(&conn->vd->lock);
-
-	list_del_init(&conn->blocked_node);
-	activate(conn);
-}
-
-/* The answer may be on its way, or there was none. A small packet may pass */
-static void ask_again(struct vsockdev_conn *conn)
-{
-	ask(conn);
-	if (!vsockdev_credit_tx_space(&conn->credit))
-		return;
-	conn->tx_small_pass = true;
-	vsockdev_sched_unblock(conn);
-	vsockdev_conn_wake(conn);
-}
-
-static void ask_for_credit(struct work_struct *work)
-{
-	struct vsockdev *vd = container_of(to_delayed_work(work),
-					   struct vsockdev, sched.ask_work);
-	struct vsockdev_conn *conn, *next;
-	unsigned long delay = ASK_DELAY_MAX;
-
-	spin_lock(&vd->lock);
-	list_for_each_entry_safe(conn, next, &vd->sched.blocked,
-				 blocked_node) {
-		if (time_after_eq(jiffies, conn->ask_at))
-			ask_again(conn);
-		delay = min(delay, conn->ask_delay);
-	}
-	if (!list_empty(&vd->sched.blocked) && vd->ready)
-		schedule_asking(vd, delay);
-	vsockdev_sched_unlock(vd);
-}
-
 /**
  * vsockdev_sched_init() - nothing waits
  * @vd: the device
@@ -695,8 +415,7 @@ void vsockdev_sched_init(struct vsockdev *vd)
 {
 	INIT_LIST_HEAD(&vd->sched.control);
 	INIT_LIST_HEAD(&vd->sched.active);
-	INIT_LIST_HEAD(&vd->sched.blocked);
 	INIT_LIST_HEAD(&vd->sched.done);
-	INIT_DELAYED_WORK(&vd->sched.ask_work, ask_for_credit);
 	INIT_DELAYED_WORK(&vd->sched.tidy_work, tidy_up);
+	vsockdev_sched_init_asking(vd);
 }

@@ -38,8 +38,10 @@ struct vsockdev_reply {
  * @blocked: connections that wait for credit
  * @corked: number of connections that wait for their last packet to be sent
  * @crowded: number of connections that have their share of the TX queue
- * @overdue: what is in the TX queue has been there for long
- * @tidy_work: notes that
+ * @moving: frames came back since @tidy_work looked last
+ * @overdue: they did not: each of so many interrupts for the TX queue is to
+ *	come at the next packet
+ * @tidy_work: looks whether what is in the TX queue has been there for long
  * @done: frames that the device has returned, to be freed
  * @ask_work: sends CREDIT_REQUESTs for @blocked
  * @ask_next: jiffies when @ask_work will run
@@ -55,7 +57,8 @@ struct vsockdev_sched {
 	struct list_head blocked;
 	u32 corked;
 	u32 crowded;
-	bool overdue;
+	bool moving;
+	u32 overdue;
 	struct delayed_work tidy_work;
 	struct list_head done;
 	struct delayed_work ask_work;
@@ -63,10 +66,7 @@ struct vsockdev_sched {
 };
 
 void vsockdev_sched_init(struct vsockdev *vd);
-bool vsockdev_sched_reply_room(const struct vsockdev *vd);
-void vsockdev_sched_reply(struct vsockdev *vd,
-			  const struct vsockdev_addr *addr, u16 type);
-void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets);
+void vsockdev_sched_activate(struct vsockdev_conn *conn);
 void vsockdev_sched_stage(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *frame);
 void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames);
@@ -75,9 +75,21 @@ void vsockdev_sched_cork(struct vsockdev_conn *conn);
 bool vsockdev_sched_split(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *head);
 void vsockdev_sched_drop_data(struct vsockdev_conn *conn);
-void vsockdev_sched_block(struct vsockdev_conn *conn);
-void vsockdev_sched_unblock(struct vsockdev_conn *conn);
+
+/* control.c: packets without data */
+bool vsockdev_sched_reply_room(const struct vsockdev *vd);
+void vsockdev_sched_reply(struct vsockdev *vd,
+			  const struct vsockdev_addr *addr, u16 type);
+void vsockdev_sched_control(struct vsockdev_conn *conn, u32 packets);
 void vsockdev_sched_forget(struct vsockdev_conn *conn);
 void vsockdev_sched_clear(struct vsockdev *vd);
+bool vsockdev_sched_packet(struct vsockdev_conn *conn, u16 op, u32 flags,
+			   struct vsockdev_frame *frame);
+bool vsockdev_sched_run_control(struct vsockdev *vd);
+
+/* ask.c: connections that wait for credit */
+void vsockdev_sched_block(struct vsockdev_conn *conn);
+void vsockdev_sched_unblock(struct vsockdev_conn *conn);
+void vsockdev_sched_init_asking(struct vsockdev *vd);
 
 #endif /* VSOCKDEV_SCHED_H */

@@ -26,6 +26,7 @@ u16 vsockdev_sock_type(const struct vsockdev_sock *vs);
 u32 vsockdev_sock_ends(struct vsockdev_sock *vs);
 int vsockdev_sock_error(const struct vsockdev_sock *vs);
 
+/* intake.c: what the program has written */
 bool vsockdev_sock_is_read(const struct vsockdev_sock *vs);
 size_t vsockdev_sock_pending(struct vsockdev_sock *vs);
 bool vsockdev_sock_in_write(const struct vsockdev_sock *vs);
@@ -34,6 +35,7 @@ size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending);
 struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,
 					  u32 runs);
 void vsockdev_sock_discard(struct vsockdev_sock *vs);
+
 bool vsockdev_sock_has_room(const struct vsockdev_sock *vs);
 ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
 			    size_t len, bool lend);

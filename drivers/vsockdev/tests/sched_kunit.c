@@ -398,7 +398,7 @@ static void sched_interrupts(struct kunit *test)
 	stage(scene, conn, 60000);
 	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_QUIET);
 	flush_delayed_work(&scene->vd->sched.tidy_work);
-	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_SOON);
+	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_NEXT);
 	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
 	scene_settle(scene);
 	KUNIT_EXPECT_EQ(test, armed(scene), VSOCKDEV_TX_QUIET);
