@@ -23,6 +23,9 @@
 #include "frame.h"
 #include "sock.h"
 
+/* Send buffer of a stream that the program did not choose */
+#define SNDBUF_MAX	SZ_1M
+
 /**
  * vsockdev_sock_is_tcp() - tells what kind of socket it is
  * @vs: the socket
@@ -101,13 +104,22 @@ int vsockdev_sock_error(const struct vsockdev_sock *vs)
 	return READ_ONCE(vs->error);
 }
 
-/* A message must fit the send buffer, which is as large as a program made it */
+/*
+ * A message must fit the send buffer, which is as large as a program made it. A
+ * stream with a large window goes on in larger strides with a larger buffer,
+ * unless a program chose one.
+ */
 static void make_room(struct vsockdev_sock *vs, size_t len)
 {
 	struct sock *sk = vs->sock->sk;
-	int size = len + SKB_TRUESIZE(0);
+	int size = 0;
 
-	if (vs->seqpacket && READ_ONCE(sk->sk_sndbuf) < size)
+	if (vs->seqpacket)
+		size = len + SKB_TRUESIZE(0);
+	else if (!vs->tcp && !(sk->sk_userlocks & SOCK_SNDBUF_LOCK))
+		size = min_t(u32, READ_ONCE(vs->conn->credit.buf_alloc),
+			     SNDBUF_MAX);
+	if (READ_ONCE(sk->sk_sndbuf) < size)
 		WRITE_ONCE(sk->sk_sndbuf, size);
 }
 
