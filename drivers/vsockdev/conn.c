@@ -311,12 +311,12 @@ void vsockdev_conn_wake(struct vsockdev_conn *conn)
 
 /**
  * vsockdev_conn_wake_late() - let the pump look at the connection in a moment
- * @conn: the connection
- *
- * Context: any, with or without the lock.
+ * @conn: ESTABLISHED
  */
 void vsockdev_conn_wake_late(struct vsockdev_conn *conn)
 {
+	lockdep_assert_held(&conn->vd->lock);
+
 	if (delayed_work_pending(&conn->late_wake))
 		return;
 	vsockdev_conn_get(conn);
@@ -371,13 +371,17 @@ void vsockdev_conn_arm(struct vsockdev_conn *conn, unsigned long timeout)
 }
 
 /**
- * vsockdev_conn_disarm() - stop the timer
+ * vsockdev_conn_disarm() - stop the timer, and what was to happen in a moment
  * @conn: the connection
+ *
+ * When it is DEAD, nothing of this is left that could outlast the module.
  */
 void vsockdev_conn_disarm(struct vsockdev_conn *conn)
 {
 	lockdep_assert_held(&conn->vd->lock);
 
 	if (cancel_delayed_work(&conn->timer))
+		vsockdev_conn_put(conn);
+	if (cancel_delayed_work(&conn->late_wake))
 		vsockdev_conn_put(conn);
 }

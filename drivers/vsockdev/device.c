@@ -242,6 +242,8 @@ static void ring_stop(struct vsockdev *vd)
 	virtio_break_device(vd->vdev);
 	virtio_synchronize_cbs(vd->vdev);
 	virtio_reset_device(vd->vdev);
+	/* Each of these two may have queued the other */
+	cancel_work_sync(&vd->rx_work);
 	cancel_work_sync(&vd->rx_yield_work);
 	cancel_work_sync(&vd->rx_work);
 	cancel_work_sync(&vd->tx_work);

@@ -139,10 +139,11 @@ void vsockdev_workers_exit(void)
 {
 	int i;
 
+	/* What runs there may queue a pump, but no pump has a socket any more */
+	destroy_workqueue(vsockdev_wq);
+	destroy_workqueue(vsockdev_high_wq);
 	for (i = 0; i < QUEUES; i++)
 		if (pump_queues[i])
 			destroy_workqueue(pump_queues[i]);
-	destroy_workqueue(vsockdev_wq);
-	destroy_workqueue(vsockdev_high_wq);
 	ida_destroy(&places);
 }
