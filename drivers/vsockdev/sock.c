@@ -117,7 +117,7 @@ static void make_room(struct vsockdev_sock *vs, size_t len)
 	if (vs->seqpacket)
 		size = len + SKB_TRUESIZE(0);
 	else if (!vs->tcp && !(sk->sk_userlocks & SOCK_SNDBUF_LOCK))
-		size = min_t(u32, READ_ONCE(vs->conn->credit.buf_alloc),
+		size = min_t(u32, READ_ONCE(vs->conn->credit.buf_alloc) / 2,
 			     SNDBUF_MAX);
 	if (READ_ONCE(sk->sk_sndbuf) < size)
 		WRITE_ONCE(sk->sk_sndbuf, size);
