@@ -389,6 +389,7 @@ LONG_TEST_F(messages, seqpacket_ends_in_order)
 	to_host(&self->peer, link.sock, messages(2, 5000, 6000), 100000);
 	shutdown(link.sock, SHUT_WR);
 	peer_do(&self->peer, "eof 0", "recv 2 end");
+	peer_do(&self->peer, "ok", "close");
 	link_close(&link);
 	EXPECT_EQ(0, skip_to_rst(&self->dev, link.id).rst.error);
 }
