@@ -6,6 +6,7 @@
  */
 #include <linux/export.h>
 
+#include "blob.h"
 #include "calls.h"
 #include "compat.h"
 #include "conn.h"
@@ -93,6 +94,10 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_sched_control);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_sched_stage);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_sched_split);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_sched_block);
+
+VSOCKDEV_COMPAT_EXPORT(vsockdev_blob_open);
+VSOCKDEV_COMPAT_EXPORT(vsockdev_blob_read);
+VSOCKDEV_COMPAT_EXPORT(vsockdev_blob_close);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_sock_claim);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_sock_release);
