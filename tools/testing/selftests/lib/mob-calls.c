@@ -4,15 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "slow.h"
@@ -46,7 +39,7 @@ static void spoil(struct player *player, union argument *arg)
 					-1U };
 	unsigned int words = arg->size / 4;
 
-	if (one_in(player, 10) && words && words <= 64)
+	if (!player->sane && one_in(player, 3) && words && words <= 64)
 		arg->words[pick(player, 0, words - 1)] = PICK(player, odd);
 }
 
@@ -64,31 +57,12 @@ static int issue(struct player *player, int fd, unsigned int nr,
 	if (error && error != -EBADF && !in_table(nr, -error))
 		fail("ioctl %u answered %s, which its table has not", nr,
 		     strerror(-error));
+	if (!error)
+		atomic_fetch_add(&player->mob->done[nr], 1);
 	if (!error && at >= (void *)player->arena &&
 	    at < (void *)(player->arena + ARENA - sizeof(*arg)))
 		memcpy(arg, at, sizeof(*arg));
 	return error;
-}
-
-static void learn(struct player *player, struct vsockdev_addr addr, uint64_t id,
-		  uint64_t generation)
-{
-	unsigned int at = atomic_fetch_add(&player->mob->news, 1) % MOB_KNOWN;
-
-	player->mob->known[at] = (struct known){
-		.addr = addr,
-		.id = id,
-		.generation = generation,
-	};
-}
-
-static struct known recall(struct player *player)
-{
-	struct known known = PICK(player, player->mob->known);
-
-	if (one_in(player, 3))
-		known.id = 0;
-	return known;
 }
 
 static struct vsockdev_addr any_addr(struct player *player)
@@ -105,36 +79,10 @@ static struct vsockdev_addr any_addr(struct player *player)
 	};
 }
 
-static void act_open(struct player *player)
+/* A new one, that nobody has started. */
+static int node_to_start(struct player *player)
 {
-	static const int modes[] = { O_RDWR, O_RDWR, O_RDWR, O_RDONLY,
-				     O_WRONLY, O_PATH };
-	struct mob *mob = player->mob;
-	unsigned int device = pick(player, 0, mob->devices - 1);
-	int flags = PICK(player, modes) | O_CLOEXEC;
-
-	if (one_in(player, 2))
-		flags |= O_NONBLOCK;
-	/* Right, as with any device the name may be that of another by now */
-	put_node(player, open(mob->nodes[device], flags));
-}
-
-static void act_close(struct player *player)
-{
-	int fd = take_node(player);
-
-	if (fd >= 0)
-		close(fd);
-}
-
-static void act_dup(struct player *player)
-{
-	int fd = take_node(player);
-
-	if (fd < 0)
-		return;
-	put_node(player, fcntl(fd, F_DUPFD_CLOEXEC, 0));
-	put_node(player, fd);
+	return player->sane ? open_node(player) : take_node(player);
 }
 
 static void act_start(struct player *player)
@@ -143,21 +91,23 @@ static void act_start(struct player *player)
 	static const uint32_t windows[] = { 0, 0, 4096, 65536, 1 << 24 };
 	static const uint32_t times[] = { 0, 1, 5, 50, 3000,
 					  VSOCKDEV_TIMEOUT_NONE };
-	int fd = take_node(player);
+	int fd = node_to_start(player);
 	union argument arg = { .start = {
 		.size = sizeof(arg.start),
 		.event_size = PICK(player, sizes),
 		.backlog = one_in(player, 2) ? pick(player, 1, 8) : 0,
-		.max_conns = one_in(player, 2) ? pick(player, 1, 64) : 0,
+		.max_conns = one_in(player, 4) ? pick(player, 1, 64) : 0,
 		.buf_alloc = PICK(player, windows),
 		.connect_timeout_ms = PICK(player, times),
 		.close_timeout_ms = PICK(player, times),
 	} };
+	int error;
 
 	if (arg.start.close_timeout_ms == VSOCKDEV_TIMEOUT_NONE)
 		arg.start.close_timeout_ms = 1;
-	issue(player, fd, VSOCKDEV_NR_START, &arg);
-	put_node(player, fd);
+	error = issue(player, fd, VSOCKDEV_NR_START, &arg);
+	player->slot = NULL;
+	put_useful(player, fd, error == -EBUSY ? -EPERM : error);
 }
 
 static void act_stop(struct player *player)
@@ -169,14 +119,44 @@ static void act_stop(struct player *player)
 	put_node(player, fd);
 }
 
+static void reset_done(struct player *player, int fd, uint64_t generation)
+{
+	union argument arg = { .reset_done = {
+		.size = sizeof(arg.reset_done),
+		.generation = generation,
+	} };
+
+	issue(player, fd, VSOCKDEV_NR_RESET_DONE, &arg);
+}
+
+/* By memory that nobody else writes to. */
+static struct vsockdev_get_info ask(int fd)
+{
+	struct vsockdev_get_info info = { .size = sizeof(info) };
+
+	call(fd, VSOCKDEV_GET_INFO, &info);
+	return info;
+}
+
+/* After a call that was about a connection: what its answer tells. */
+static void conclude(struct player *player, int fd, uint64_t id, int error)
+{
+	if (error == -ESTALE || error == -ENOTCONN)
+		learn_state(player, fd, id, KNOWN_OVER);
+	if (error == -ECONNRESET && one_in(player, 2))
+		reset_done(player, fd, ask(fd).generation);
+	put_useful(player, fd, error);
+}
+
 /* Sockets that somebody has, or new ones, and then more of the same. */
-static int any_sock(struct player *player)
+static int any_sock(struct player *player, unsigned int type)
 {
 	int pair[2];
 
-	if (one_in(player, 3))
+	if (one_in(player, 4))
 		return take_sock(player);
-	if (!any_pair(player, pair))
+	if (!(player->sane ? typed_pair(player, type, pair) :
+			     any_pair(player, pair)))
 		return -1;
 	put_sock(player, pair[0]);
 	return pair[1];
@@ -193,26 +173,36 @@ static void done_with(struct player *player, int sock)
 static void act_request(struct player *player)
 {
 	static const uint32_t windows[] = { 0, 0, 4096, 65536, 1 << 24 };
-	int sock = any_sock(player), fd = take_node(player);
+	unsigned int type = one_in(player, 3) ? VSOCKDEV_TYPE_SEQPACKET :
+						VSOCKDEV_TYPE_STREAM;
+	int sock = any_sock(player, type), fd = take_useful(player);
 	union argument arg = { .request = {
 		.size = sizeof(arg.request),
 		.addr = any_addr(player),
 		.socket_fd = sock,
 		.buf_alloc = PICK(player, windows),
-		.connect_timeout_ms = pick(player, 0, 40),
+		.connect_timeout_ms = pick(player, 0, 400),
 		.close_timeout_ms = pick(player, 0, 40),
 	} };
+	int error = issue(player, fd, VSOCKDEV_NR_SEND_REQUEST, &arg);
 
-	if (!issue(player, fd, VSOCKDEV_NR_SEND_REQUEST, &arg))
-		learn(player, arg.request.addr, arg.request.conn_id, 0);
-	put_node(player, fd);
+	if (!error)
+		learn(player, fd,
+		      (struct known){
+			      .addr = arg.request.addr,
+			      .state = KNOWN_ASKED,
+			      .id = arg.request.conn_id,
+			      .type = type,
+		      });
+	conclude(player, fd, 0, error);
 	done_with(player, sock);
 }
 
 static void act_response(struct player *player)
 {
-	int sock = any_sock(player), fd = take_node(player);
-	struct known known = recall(player);
+	int fd = take_useful(player);
+	struct known known = recall(player, fd, KNOWN_CALLED);
+	int sock = any_sock(player, known.type);
 	union argument arg = { .response = {
 		.size = sizeof(arg.response),
 		.addr = known.addr,
@@ -220,224 +210,170 @@ static void act_response(struct player *player)
 		.socket_fd = sock,
 		.close_timeout_ms = pick(player, 0, 40),
 	} };
+	int error = issue(player, fd, VSOCKDEV_NR_SEND_RESPONSE, &arg);
 
-	issue(player, fd, VSOCKDEV_NR_SEND_RESPONSE, &arg);
-	put_node(player, fd);
+	if (!error)
+		learn_state(player, fd, known.id, KNOWN_OPEN);
+	conclude(player, fd, known.id, error);
 	done_with(player, sock);
 }
 
 static void act_rst(struct player *player)
 {
-	struct known known = recall(player);
-	int fd = take_node(player);
+	int fd = take_useful(player);
+	struct known known =
+		recall(player, fd, pick(player, KNOWN_OVER, KNOWN_OPEN));
 	union argument arg = { .rst = {
 		.size = sizeof(arg.rst),
 		.addr = known.addr,
 		.conn_id = known.id,
 	} };
+	int error = issue(player, fd, VSOCKDEV_NR_SEND_RST, &arg);
 
-	issue(player, fd, VSOCKDEV_NR_SEND_RST, &arg);
-	put_node(player, fd);
+	if (!error)
+		learn_state(player, fd, known.id, KNOWN_OVER);
+	conclude(player, fd, known.id, error);
 }
 
 static void act_shutdown(struct player *player)
 {
-	struct known known = recall(player);
-	int fd = take_node(player);
+	int fd = take_useful(player);
+	struct known known = recall(player, fd, KNOWN_OPEN);
 	union argument arg = { .shutdown = {
 		.size = sizeof(arg.shutdown),
 		.flags = pick(player, 0, 3),
 		.addr = known.addr,
 		.conn_id = known.id,
 	} };
+	int error = issue(player, fd, VSOCKDEV_NR_SEND_SHUTDOWN, &arg);
 
-	issue(player, fd, VSOCKDEV_NR_SEND_SHUTDOWN, &arg);
-	put_node(player, fd);
+	conclude(player, fd, known.id, error);
+}
+
+static int any_file(struct player *player)
+{
+	int file = take_file(player);
+
+	return file < 0 && player->sane ? new_file(player) : file;
+}
+
+/* Of what the file has now, if the player is sane. */
+static void choose_range(struct player *player, struct vsockdev_send_vmo *vmo)
+{
+	struct stat info = {};
+	off_t end = 1 << 18;
+
+	fstat(vmo->vmo_fd, &info);
+	if (player->sane && info.st_size > 0 && info.st_size < end)
+		end = info.st_size;
+	vmo->offset = one_in(player, 2) ? 0 : pick(player, 0, end - 1);
+	if (player->sane)
+		end -= vmo->offset;
+	vmo->length = pick(player, 1, end);
 }
 
 static void act_vmo(struct player *player)
 {
-	struct known known = recall(player);
-	int fd = take_node(player), file = take_file(player);
+	int fd = take_useful(player), file = any_file(player);
+	struct known known = recall(player, fd, KNOWN_OPEN);
 	bool slow = player->mob->slow && one_in(player, 16);
 	union argument arg = { .vmo = {
 		.size = sizeof(arg.vmo),
 		.addr = known.addr,
 		.conn_id = known.id,
 		.vmo_fd = slow ? player->mob->slow->file : file,
-		.offset = one_in(player, 2) ? 0 : pick(player, 0, 1 << 18),
-		.length = pick(player, 1, 1 << 18),
 	} };
+	int error;
 
-	issue(player, fd, VSOCKDEV_NR_SEND_VMO, &arg);
-	put_node(player, fd);
+	choose_range(player, &arg.vmo);
+	error = issue(player, fd, VSOCKDEV_NR_SEND_VMO, &arg);
+	conclude(player, fd, known.id, error);
 	put_file(player, file);
-}
-
-static void reset_done(struct player *player, int fd, uint64_t generation)
-{
-	union argument arg = { .reset_done = {
-		.size = sizeof(arg.reset_done),
-		.generation = generation,
-	} };
-
-	issue(player, fd, VSOCKDEV_NR_RESET_DONE, &arg);
 }
 
 static void act_reset_done(struct player *player)
 {
-	int fd = take_node(player);
+	int fd = take_useful(player);
 
-	reset_done(player, fd, recall(player).generation);
+	reset_done(player, fd,
+		   player->sane ? ask(fd).generation : pick(player, 0, 3));
 	put_node(player, fd);
+}
+
+static void note_most(atomic_ulong *most, unsigned long bytes)
+{
+	unsigned long seen = atomic_load(most);
+
+	while (seen < bytes && !atomic_compare_exchange_weak(most, &seen, bytes))
+		;
 }
 
 static void act_ask(struct player *player)
 {
 	union argument cid = { .cid = { .size = sizeof(cid.cid) } };
 	union argument info = { .info = { .size = sizeof(info.info) } };
+	struct vsockdev_get_info traffic;
 	int fd = take_node(player);
 
 	issue(player, fd, VSOCKDEV_NR_GET_CID, &cid);
 	issue(player, fd, VSOCKDEV_NR_GET_INFO, &info);
-	put_node(player, fd);
-}
-
-/* Any number and size, and any bytes. */
-static void act_garbage(struct player *player)
-{
-	int fd = take_node(player);
-	union argument arg;
-	unsigned long cmd;
-
-	for (size_t i = 0; i < sizeof(arg) / 4; i++)
-		arg.words[i] = one_in(player, 2) ? pick(player, 0, 300) :
-						   pick(player, 0, -2U);
-	cmd = _IOC(pick(player, 0, 3),
-		   one_in(player, 3) ? pick(player, 0, 255) : VSOCKDEV_IOC_TYPE,
-		   pick(player, 0, one_in(player, 4) ? 255 : 12),
-		   one_in(player, 2) ? 0 : pick(player, 0, 8191));
-	ioctl(fd, cmd, place(player, &arg, sizeof(arg)));
+	traffic = ask(fd);
+	note_most(&player->mob->received, traffic.rx_bytes);
+	note_most(&player->mob->sent, traffic.tx_bytes);
 	put_node(player, fd);
 }
 
 static void hear(struct player *player, int fd, const void *at)
 {
+	static const enum known_state states[MOB_EVENTS] = {
+		[VSOCKDEV_EVENT_REQUEST] = KNOWN_CALLED,
+		[VSOCKDEV_EVENT_RESPONSE] = KNOWN_OPEN,
+	};
 	struct vsockdev_event event;
 
 	memcpy(&event, at, sizeof(event));
-	if (event.type == VSOCKDEV_EVENT_TRANSPORT_RESET) {
-		learn(player, event.addr, 0, event.transport_reset.generation);
-		if (!one_in(player, 4))
-			reset_done(player, fd,
-				   event.transport_reset.generation);
-	} else if (event.conn_id) {
-		learn(player, event.addr, event.conn_id, 0);
-	}
+	/* Other reads write here, too, so it may be half of one */
+	if (!event.type || event.type >= MOB_EVENTS)
+		return;
+	atomic_fetch_add(&player->mob->heard[event.type], 1);
+	if (event.type == VSOCKDEV_EVENT_TRANSPORT_RESET && !one_in(player, 4))
+		reset_done(player, fd, event.transport_reset.generation);
+	else if (event.type == VSOCKDEV_EVENT_RST)
+		learn_state(player, fd, event.conn_id, KNOWN_OVER);
+	else if (states[event.type] &&
+		 !learn_state(player, fd, event.conn_id, states[event.type]))
+		learn(player, fd,
+		      (struct known){
+			      .addr = event.addr,
+			      .state = states[event.type],
+			      .id = event.conn_id,
+			      .type = event.request.socket_type,
+		      });
 }
 
 static void act_read(struct player *player)
 {
 	size_t size = EVENT_SIZE * pick(player, 1, 16) + pick(player, 0, 1);
-	int fd = take_node(player);
+	int fd = take_useful(player);
 	uint8_t *at = place(player, NULL, size);
 	bool mine = at >= player->arena && at <= player->arena + ARENA - size;
 	ssize_t n = read(fd, at, size);
+	int error = n < 0 ? -errno : 0;
 
-	if (n < 0 && !in_table(CALL_read, errno))
-		fail("read() says %s", strerror(errno));
+	if (error && !in_table(CALL_read, -error))
+		fail("read() says %s", strerror(-error));
+	if (n > 0)
+		atomic_fetch_add(&player->mob->reads, 1);
 	if (n > 0 && n % 8)
 		fail("read() gives %zd bytes", n);
 	for (ssize_t i = 0; mine && i + EVENT_SIZE <= n; i += EVENT_SIZE)
 		hear(player, fd, at + i);
-	put_node(player, fd);
-}
-
-static void act_poll(struct player *player)
-{
-	int fd = take_node(player), epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct pollfd fds = { .fd = fd, .events = -1 };
-	struct epoll_event event = { .events = -1U };
-
-	poll(&fds, 1, pick(player, 0, 2));
-	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-	epoll_wait(epoll, &event, 1, 0);
-	if (one_in(player, 2))
-		put_node(player, fd);
-	else if (fd >= 0)
-		close(fd); /* while it is polled */
-	close(epoll);
-}
-
-/* None of which a node has anything to do with. */
-static void act_other(struct player *player)
-{
-	int fd = take_node(player), sock = take_sock(player);
-	struct iovec iov[] = {
-		{ player->arena, 32 },
-		{ place(player, NULL, 64), 64 },
-		{ player->arena + 64, 320 },
-	};
-
-	fcntl(fd, F_SETFL, one_in(player, 2) ? O_NONBLOCK : O_ASYNC);
-	preadv2(fd, iov, 3, -1, one_in(player, 2) ? RWF_NOWAIT : 0);
-	if (write(fd, player->arena, 64) > 0)
-		fail("a node was written to");
-	lseek(fd, 0, SEEK_SET);
-	mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
-	sendfile(sock, fd, NULL, 100);
-	put_sock(player, sock);
-	put_node(player, fd);
-}
-
-/* Ends by itself, or with the ring, or with the process. */
-static void act_uring(struct player *player)
-{
-	uint8_t *to = player->arena + pick(player, 0, ARENA / 2);
-	int fd;
-
-	if (!player->has_uring)
-		return;
-	if (++player->reads == 8) {
-		uring_close(&player->uring);
-		player->has_uring = uring_open(&player->uring);
-		player->reads = 0;
-		return;
-	}
-	fd = one_in(player, 3) ? take_sock(player) : take_node(player);
-	uring_read(&player->uring, 1, fd, to, EVENT_SIZE * 4, 0);
-	if (fd >= 0)
-		put_any(player, fd);
-}
-
-/* A process of its own, with all that this one has, for some steps. */
-static void act_fork(struct player *player)
-{
-	pid_t pid;
-
-	if (player->forked)
-		return;
-	pid = fork();
-	if (pid > 0 && one_in(player, 3))
-		kill(pid, SIGKILL);
-	if (pid)
-		return;
-	player->forked = true;
-	player->has_uring = false;
-	player->random += pick(player, 1, 1000);
-	/* Nobody interrupts it */
-	alarm(1);
-	for (int i = pick(player, 1, 10); i; i--)
-		mob_step(player);
-	_exit(0);
+	put_useful(player, fd, error);
 }
 
 const struct act mob_calls[] = {
-	ACT(20, act_open),	 ACT(14, act_close),   ACT(6, act_dup),
-	ACT(20, act_start),	 ACT(3, act_stop),     ACT(60, act_request),
-	ACT(40, act_response),	 ACT(12, act_rst),     ACT(10, act_shutdown),
-	ACT(30, act_vmo),	 ACT(4, act_ask),      ACT(3, act_reset_done),
-	ACT(10, act_garbage),	 ACT(60, act_read),    ACT(8, act_poll),
-	ACT(5, act_other),	 ACT(6, act_uring),    ACT(1, act_fork),
-	{}
+	ACT(20, act_start),    ACT(3, act_stop),     ACT(60, act_request),
+	ACT(40, act_response), ACT(12, act_rst),     ACT(10, act_shutdown),
+	ACT(30, act_vmo),      ACT(4, act_ask),	     ACT(3, act_reset_done),
+	ACT(60, act_read),     {}
 };

@@ -16,7 +16,7 @@ static void ignore(long result)
 	(void)result;
 }
 
-static void act_make(struct player *player)
+int new_file(struct player *player)
 {
 	static const unsigned int flags[] = { 0, 0, 0, MFD_HUGETLB };
 	static const char *const names[] = {
@@ -34,7 +34,12 @@ static void act_make(struct player *player)
 						   PICK(player, flags));
 	if (file >= 0 && ftruncate(file, pick(player, 0, SIZE_MAX_OF_FILE)))
 		file = dup(file); /* one that cannot be resized, twice then */
-	put_file(player, file);
+	return file;
+}
+
+static void act_make(struct player *player)
+{
+	put_file(player, new_file(player));
 }
 
 static void act_resize(struct player *player)

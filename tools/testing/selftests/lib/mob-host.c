@@ -51,9 +51,12 @@ static struct end *find(struct host *host, struct vsockdev_addr addr)
 
 static struct end *any_end(struct host *host)
 {
-	struct end *end = &PICK(&host->dice, host->ends);
+	unsigned int from = pick(&host->dice, 0, FLOWS - 1);
 
-	return end->known ? end : NULL;
+	for (int i = 0; i < FLOWS; i++)
+		if (host->ends[(from + i) % FLOWS].known)
+			return &host->ends[(from + i) % FLOWS];
+	return NULL;
 }
 
 static struct end *enter(struct host *host, struct vsockdev_addr addr,
@@ -142,6 +145,7 @@ static void answer_request(struct host *host, const struct packet *packet,
 {
 	struct end *end = enter(host, addr, packet->type);
 
+	end->room = packet->buf_alloc;
 	if (one(host, 10))
 		return; /* it will time out */
 	put(host, end, one(host, 8) ? VIRTIO_VSOCK_OP_RST :
@@ -264,9 +268,9 @@ static void turn(struct host *host)
 {
 	switch (pick(&host->dice, 1, 16)) {
 	case 1:
+	case 2:
 		put_request(host);
 		break;
-	case 2:
 	case 3:
 	case 4:
 		put_data(host);
@@ -275,7 +279,7 @@ static void turn(struct host *host)
 		give_back(host);
 		break;
 	case 6:
-		if (one(host, 4))
+		if (one(host, 12))
 			put_end(host);
 		break;
 	case 7:
@@ -283,7 +287,7 @@ static void turn(struct host *host)
 			put_any_op(host);
 		break;
 	case 8:
-		if (one(host, 60))
+		if (one(host, 10))
 			shock(host);
 		break;
 	default:

@@ -37,16 +37,23 @@ static bool tcp(int pair[2])
 	return false;
 }
 
+static bool local(int type, int pair[2])
+{
+	return !socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair);
+}
+
+bool typed_pair(struct player *player, unsigned int type, int pair[2])
+{
+	if (type == VSOCKDEV_TYPE_SEQPACKET)
+		return local(SOCK_SEQPACKET, pair);
+	return one_in(player, 4) ? tcp(pair) : local(SOCK_STREAM, pair);
+}
+
 bool any_pair(struct player *player, int pair[2])
 {
-	static const int types[] = { SOCK_STREAM, SOCK_STREAM, SOCK_STREAM,
-				     SOCK_SEQPACKET, SOCK_SEQPACKET,
-				     SOCK_DGRAM };
-
-	if (one_in(player, 4))
-		return tcp(pair);
-	return !socketpair(AF_UNIX, PICK(player, types) | SOCK_CLOEXEC, 0,
-			   pair);
+	if (one_in(player, 6))
+		return local(SOCK_DGRAM, pair);
+	return typed_pair(player, pick(player, 1, 2), pair);
 }
 
 /* Mostly without waiting: signals end that, but cost time. */
@@ -89,44 +96,33 @@ static void act_recv(struct player *player)
 	put_sock(player, sock);
 }
 
-/* Descriptors of anything, into anything. */
-static void act_send_fds(struct player *player)
+union control {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+};
+
+void send_fds(struct player *player, int sock, const int *fds,
+	      unsigned int count, int flags)
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(3 * sizeof(int))];
-	} control = {};
+	union control control = {};
 	struct iovec iov = { player->arena, pick(player, 0, 100) };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen = CMSG_SPACE(count * sizeof(*fds)),
 	};
-	int sock = take_sock(player);
-	int fds[3] = { take_node(player), take_sock(player),
-		       one_in(player, 4) ? take_file(player) : sock };
 
-	for (int i = 0; i < 3; i++)
-		if (fds[i] < 0)
-			fds[i] = 0;
 	control.head.cmsg_level = SOL_SOCKET;
 	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(&control.head), fds, sizeof(fds));
-	sendmsg(sock, &msg, flags_of(player));
-	for (int i = 0; i < 3; i++)
-		if (fds[i] && fds[i] != sock)
-			put_any(player, fds[i]);
-	put_sock(player, sock);
+	control.head.cmsg_len = CMSG_LEN(count * sizeof(*fds));
+	memcpy(CMSG_DATA(&control.head), fds, count * sizeof(*fds));
+	sendmsg(sock, &msg, flags);
 }
 
-static void act_recv_fds(struct player *player)
+unsigned int receive_fds(struct player *player, int sock, int fds[FDS_MAX])
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(8 * sizeof(int))];
-	} control;
+	union control control;
 	struct iovec iov = { player->arena, CHUNK };
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -134,21 +130,43 @@ static void act_recv_fds(struct player *player)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	size_t size;
+
+	if (recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 ||
+	    msg.msg_controllen < sizeof(control.head) ||
+	    control.head.cmsg_type != SCM_RIGHTS)
+		return 0;
+	size = control.head.cmsg_len - CMSG_LEN(0);
+	memcpy(fds, CMSG_DATA(&control.head), size);
+	return size / sizeof(*fds);
+}
+
+/* Descriptors of anything, into anything. */
+static void act_send_fds(struct player *player)
+{
 	int sock = take_sock(player);
+	int file = one_in(player, 4) ? take_file(player) : -1;
+	int fds[] = { take_node(player), take_sock(player), sock, file };
+	unsigned int count = 0;
+	int sent[4];
 
-	if (recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) >= 0 &&
-	    msg.msg_controllen >= sizeof(control.head) &&
-	    control.head.cmsg_type == SCM_RIGHTS) {
-		size_t size = control.head.cmsg_len - CMSG_LEN(0);
+	for (int i = 0; i < 4; i++)
+		if (fds[i] >= 0 && !one_in(player, 4))
+			sent[count++] = fds[i];
+	send_fds(player, sock, sent, count, flags_of(player));
+	put_node(player, fds[0]);
+	put_sock(player, fds[1]);
+	put_sock(player, sock);
+	put_file(player, file);
+}
 
-		for (size_t i = 0; i < size / sizeof(int); i++) {
-			int fd;
+static void act_recv_fds(struct player *player)
+{
+	int sock = take_sock(player), fds[FDS_MAX];
+	unsigned int count = receive_fds(player, sock, fds);
 
-			memcpy(&fd, CMSG_DATA(&control.head) + i * sizeof(fd),
-			       sizeof(fd));
-			put_any(player, fd);
-		}
-	}
+	for (unsigned int i = 0; i < count; i++)
+		put_any(player, fds[i]);
 	put_sock(player, sock);
 }
 

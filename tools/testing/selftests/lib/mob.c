@@ -53,18 +53,56 @@ void hoard_put(struct player *player, atomic_int *fds, unsigned int count,
 		close(old);
 }
 
+enum kind { NOTHING, NODE, SOCK, OTHER };
+
+static enum kind kind_of(struct player *player, int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info))
+		return NOTHING;
+	if (S_ISCHR(info.st_mode) && major(info.st_rdev) == player->mob->major)
+		return NODE;
+	return S_ISSOCK(info.st_mode) ? SOCK : OTHER;
+}
+
 void put_any(struct player *player, int fd)
 {
-	struct stat stat;
-
-	if (fstat(fd, &stat))
-		return;
-	if (S_ISCHR(stat.st_mode) && major(stat.st_rdev) == player->mob->major)
+	switch (kind_of(player, fd)) {
+	case NODE:
 		put_node(player, fd);
-	else if (S_ISSOCK(stat.st_mode))
+		break;
+	case SOCK:
 		put_sock(player, fd);
-	else
+		break;
+	case OTHER:
 		put_file(player, fd);
+		break;
+	case NOTHING:
+		break;
+	}
+}
+
+static void keep_only(struct player *player, atomic_int *fds,
+		      unsigned int count, enum kind kind)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (kind_of(player, atomic_load(&fds[i])) != kind)
+			atomic_store(&fds[i], -1);
+}
+
+/*
+ * fork() copies descriptors first and memory later. Meanwhile other threads
+ * close some, and their numbers become those of something else.
+ */
+void hoard_sort(struct player *player)
+{
+	struct hoard *hoard = player->hoard;
+
+	keep_only(player, hoard->owners, OWNERS, NODE);
+	keep_only(player, hoard->nodes, NODES, NODE);
+	keep_only(player, hoard->socks, SOCKS, SOCK);
+	keep_only(player, hoard->files, FILES, OTHER);
 }
 
 /* What comes after the arena cannot be touched. */
@@ -143,17 +181,18 @@ static void act(struct player *player, const struct act *acts)
 void mob_step(struct player *player)
 {
 	static const struct act *const kinds[] = {
-		mob_calls, mob_calls, mob_calls, mob_socks, mob_socks,
-		mob_files,
+		mob_calls, mob_calls, mob_calls, mob_calls, mob_nodes,
+		mob_socks, mob_socks, mob_files,
 	};
 
+	player->sane = !one_in(player, 4);
 	act(player, PICK(player, kinds));
 	atomic_fetch_add(&player->mob->steps, 1);
 }
 
 static bool is_over(struct mob *mob)
 {
-	return atomic_load(&mob->over) ||
+	return atomic_load(&mob->over) || atomic_load(&mob->broken) ||
 	       atomic_load(&mob->steps) >= mob->steps_max;
 }
 
@@ -209,8 +248,36 @@ static void shake(struct player *player, struct player *players)
 	}
 }
 
+/* Nobody waits for processes of the mob's own, so this is how they tell. */
+static atomic_bool *broken;
+
+static void note_broken(int sig)
+{
+	(void)sig;
+	atomic_store(broken, true);
+}
+
+static void watch_signals(struct mob *mob)
+{
+	struct sigaction shaken = { .sa_handler = nothing };
+	struct sigaction fatal = {
+		.sa_handler = note_broken,
+		.sa_flags = SA_RESETHAND, /* and now it dies of it */
+	};
+
+	broken = &mob->broken;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN); /* of forks nobody wants to know */
+	sigaction(SIGUSR1, &shaken, NULL);
+	sigaction(SIGABRT, &fatal, NULL);
+	sigaction(SIGSEGV, &fatal, NULL);
+	sigaction(SIGBUS, &fatal, NULL);
+}
+
 static void spread(struct hoard *hoard)
 {
+	for (int i = 0; i < OWNERS; i++)
+		hoard->owners[i] = -1;
 	for (int i = 0; i < NODES; i++)
 		hoard->nodes[i] = -1;
 	for (int i = 0; i < SOCKS; i++)
@@ -221,15 +288,13 @@ static void spread(struct hoard *hoard)
 
 static _Noreturn void play_all(struct mob *mob, unsigned int number)
 {
-	struct sigaction action = { .sa_handler = nothing };
 	struct player players[MOB_THREADS + 1] = {};
-	static struct hoard hoard;
+	/* All descriptors in one page, which fork() copies at one moment */
+	static _Alignas(4096) struct hoard hoard;
 	pthread_attr_t small;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_IGN); /* of forks nobody wants to know */
-	sigaction(SIGUSR1, &action, NULL);
+	watch_signals(mob);
 	spread(&hoard);
 	hoard.has_trap = trap_set(&hoard.trap);
 	hoard.trap.bytes = hoard.template;
@@ -358,6 +423,27 @@ static void answer_slow(struct keeper *keeper)
 		slow_answer(slow, one_in(&keeper->dice, 4) ? EIO : 0);
 }
 
+/* How much of it had an effect. */
+static void tell(const struct keeper *keeper)
+{
+	static const char *const events[MOB_EVENTS] = {
+		"", "REQUEST", "RESPONSE", "RST", "SHUTDOWN",
+		"TRANSPORT_RESET", "SEND_VMO_COMPLETE",
+	};
+	struct mob *mob = keeper->mob;
+
+	printf("# %u steps by %u processes\n# calls:",
+	       atomic_load(&mob->steps), keeper->spawned);
+	for (int i = 0; i < CALLS; i++)
+		printf(" %u %s", atomic_load(&mob->done[i]), shapes[i].name);
+	printf("\n# %u reads of events:", atomic_load(&mob->reads));
+	for (int i = 1; i < MOB_EVENTS; i++)
+		printf(" %u %s", atomic_load(&mob->heard[i]), events[i]);
+	printf("\n# bytes of one device: %lu received, %lu sent\n",
+	       atomic_load(&mob->received), atomic_load(&mob->sent));
+	fflush(stdout);
+}
+
 static unsigned int major_of(const char *node)
 {
 	struct stat info;
@@ -376,6 +462,8 @@ void mob_run(struct mob *mob)
 	bool some;
 
 	mob->major = major_of(mob->nodes[0]);
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, mob->market))
+		fail("socketpair: %s", strerror(errno));
 	clock_gettime(CLOCK_MONOTONIC, &keeper.since);
 	for (int i = 0; i < MOB_PROCESSES; i++)
 		keeper.pids[i] = spawn(mob, ++keeper.spawned);
@@ -391,7 +479,9 @@ void mob_run(struct mob *mob)
 		pause_us(5000);
 	} while (some);
 	atomic_store(&mob->over, true);
-	printf("# %u steps by %u processes\n", atomic_load(&mob->steps),
-	       keeper.spawned);
-	fflush(stdout);
+	close(mob->market[0]);
+	close(mob->market[1]);
+	tell(&keeper);
+	if (atomic_load(&mob->broken))
+		fail("a process of the mob has failed");
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "fake.h"
+#include "scene.h"
 #include "trap.h"
 #include "uring.h"
 
@@ -21,21 +22,32 @@
 #define MOB_PROCESSES 3
 #define MOB_THREADS 3
 #define MOB_KNOWN 64
+#define MOB_EVENTS (VSOCKDEV_EVENT_SEND_VMO_COMPLETE + 1)
 #define MOB_PORTS 24 /* of ours; so few that they meet */
 
+#define OWNERS 6
 #define NODES 8
 #define SOCKS 24
 #define FILES 8
 #define ARENA (128 * 1024)
 
+enum known_state {
+	KNOWN_OVER,
+	KNOWN_ASKED, /* by us */
+	KNOWN_CALLED, /* by the host */
+	KNOWN_OPEN,
+};
+
 /*
- * An address of which somebody heard. Nobody cares if it is read while another
- * one is written: it is half of each then, which is an address, too.
+ * A connection of which somebody heard. Nobody cares if it is read while
+ * another one is written: it is half of each then, and some address, too.
  */
 struct known {
 	struct vsockdev_addr addr;
+	enum known_state state;
 	uint64_t id;
-	uint64_t generation; /* of the last transport reset there */
+	unsigned int minor; /* of the node */
+	unsigned int type; /* VSOCKDEV_TYPE_* */
 };
 
 /* What all of them share. */
@@ -44,16 +56,24 @@ struct mob {
 	unsigned int steps_max;
 	atomic_uint steps;
 	atomic_bool over;
+	atomic_bool broken; /* somebody has failed, and said why */
+	atomic_uint done[CALLS]; /* ioctls that had their effect */
+	atomic_uint reads; /* of events */
+	atomic_uint heard[MOB_EVENTS]; /* by type */
+	atomic_ulong received; /* bytes, the most that a device has had */
+	atomic_ulong sent;
 	atomic_uint news;
 	struct known known[MOB_KNOWN];
 	unsigned int devices;
 	char nodes[MOB_DEVICES][64]; /* of fake ones, they change */
 	unsigned int major; /* of all of them */
 	struct slow *slow; /* NULL if there is no such file */
+	int market[2]; /* a pair of sockets, by which they trade nodes */
 };
 
 /* What the threads of a process share. */
 struct hoard {
+	atomic_int owners[OWNERS]; /* nodes that may give orders, at last */
 	atomic_int nodes[NODES];
 	atomic_int socks[SOCKS];
 	atomic_int files[FILES];
@@ -73,6 +93,8 @@ struct player {
 	unsigned int reads; /* that io_uring has, or had */
 	bool has_uring;
 	bool forked; /* alone in a process of its own */
+	atomic_int *slot; /* of owners, from where its node is a copy */
+	bool sane; /* this time it wants something that can be had */
 };
 
 /* Something that it can do. */
@@ -85,8 +107,31 @@ struct act {
 #define ACT(weight, name) { weight, name, #name }
 
 extern const struct act mob_calls[];
+extern const struct act mob_nodes[];
 extern const struct act mob_socks[];
 extern const struct act mob_files[];
+
+/* A file of some kind, or -1. */
+int new_file(struct player *player);
+
+/*
+ * Sends descriptors along with some bytes; takes such without waiting, and
+ * gives back how many.
+ */
+#define FDS_MAX 8
+
+void send_fds(struct player *player, int sock, const int *fds,
+	      unsigned int count, int flags);
+unsigned int receive_fds(struct player *player, int sock, int fds[FDS_MAX]);
+
+/*
+ * A connection of the device that @fd is, in that state if there is one and
+ * the player is sane; and what one turned out to be, if it is known at all.
+ */
+struct known recall(struct player *player, int fd, enum known_state state);
+void learn(struct player *player, int fd, struct known known);
+bool learn_state(struct player *player, int fd, uint64_t id,
+		 enum known_state state);
 
 /* Dice. */
 uint32_t pick(struct player *player, uint32_t min, uint32_t max);
@@ -139,7 +184,22 @@ static inline void put_file(struct player *player, int fd)
 /* To where it belongs. */
 void put_any(struct player *player, int fd);
 
-/* A new pair of sockets of some kind, or one that failed: then false. */
+/* In a process that was just forked: none is elsewhere than it belongs. */
+void hoard_sort(struct player *player);
+
+/*
+ * A node that may give orders if the player is sane, has one or gets one, else
+ * any; and back, after what a call by it has answered.
+ */
+int take_useful(struct player *player);
+void put_useful(struct player *player, int fd, int error);
+int open_node(struct player *player);
+
+/*
+ * A new pair of sockets, for connections of that type or of any kind; or one
+ * that failed: then false.
+ */
+bool typed_pair(struct player *player, unsigned int type, int pair[2]);
 bool any_pair(struct player *player, int pair[2]);
 
 /*
