@@ -195,10 +195,11 @@ static struct vsockdev_event end_of(struct device *dev, uint64_t id, bool *sent)
 	}
 }
 
-/* AF_UNIX tells of a reset once, and with messages whoever comes first. */
+/* A reset is told once: TCP, and AF_UNIX with messages, tell who comes first. */
 static bool writer_was_told(enum kind kind, const struct sender *sender)
 {
-	return kind == KIND_SEQPACKET && sender->transfer.error == ECONNRESET;
+	return (kind == KIND_SEQPACKET || kind == KIND_TCP) &&
+	       sender->transfer.error == ECONNRESET;
 }
 
 /*
