@@ -249,7 +249,7 @@ static void shake(struct player *player, struct player *players)
 }
 
 /* Nobody waits for processes of the mob's own, so this is how they tell. */
-static atomic_bool *broken;
+static _Atomic bool *broken;
 
 static void note_broken(int sig)
 {
