@@ -138,6 +138,7 @@ static bool deliver_stream(struct vsockdev_conn *conn)
 	while (chunk) {
 		if (!budget--)
 			return true;
+		cond_resched();
 		ret = vsockdev_sock_write(conn->sock, first_byte(chunk), len,
 					  chunk->lent);
 		if (ret == -EAGAIN)
@@ -311,6 +312,7 @@ static bool deliver_messages(struct vsockdev_conn *conn)
 			return false;
 		if (!budget--)
 			return true;
+		cond_resched();
 		ret = write_message(conn, len);
 		if (ret == -EAGAIN)
 			return false;

@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
@@ -115,6 +116,7 @@ static bool rx_all(struct vsockdev *vd, int *budget)
 			return true;
 		vsockdev_proto_receive(vd, buffer, VSOCKDEV_RX_SIZE, used);
 		vsockdev_ring_rx_put(&vd->ring, buffer);
+		cond_resched();
 	}
 	return false;
 }

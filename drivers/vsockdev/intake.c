@@ -13,6 +13,7 @@
  */
 #include <linux/net.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <net/af_unix.h>
 #include <net/sock.h>
@@ -108,6 +109,7 @@ static void drain_unix(struct vsockdev_sock *vs)
 			vsockdev_conn_wake(vs->conn);
 			break;
 		}
+		cond_resched();
 		ret = vs->seqpacket ? read_message_skb(sk) :
 				      vs->sock->ops->read_skb(sk, take_skb);
 		/* After an out-of-band byte there is EAGAIN, and yet more */

@@ -242,6 +242,7 @@ bool vsockdev_transmit(struct vsockdev_conn *conn, size_t *pending)
 			return false;
 		if (!budget--)
 			return true;
+		cond_resched();
 		if (!(plan.vmo ? send_vmo(conn, plan.len) :
 				 send_some(conn, plan.len))) {
 			*pending = vsockdev_sock_pending(conn->sock);
