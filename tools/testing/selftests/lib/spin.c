@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Counts runs of work items in the trace. */
+/*
+ * Counts runs of work items in the trace. The event is on from the start, see
+ * guest/run, and only the recording is switched: to switch an event is to patch
+ * running code, which emulated processors do not always survive.
+ */
 #include "spin.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +18,7 @@
 
 #define TRACING "/sys/kernel/tracing/"
 #define EVENT TRACING "events/workqueue/workqueue_execute_start/enable"
+#define RECORDING TRACING "tracing_on"
 #define ITEMS 64
 
 struct runs {
@@ -20,11 +26,23 @@ struct runs {
 	unsigned int count;
 };
 
+static bool is_on(void)
+{
+	FILE *file = fopen(EVENT, "re");
+	int state = file ? fgetc(file) : EOF;
+
+	if (file)
+		fclose(file);
+	return state == '1';
+}
+
 void spin_start(void)
 {
 	if (access(EVENT, W_OK))
 		return;
-	if (write_file(TRACING "trace", "\n") || write_file(EVENT, "1"))
+	if (!is_on())
+		fail("the kernel does not record runs of work items");
+	if (write_file(TRACING "trace", "\n") || write_file(RECORDING, "1"))
 		fail("the tracer does not start");
 }
 
@@ -58,7 +76,7 @@ void spin_check(const char *function, unsigned int most)
 
 	if (access(EVENT, W_OK))
 		return;
-	write_file(EVENT, "0");
+	write_file(RECORDING, "0");
 	file = fopen(TRACING "trace", "re");
 	if (!file)
 		fail("no trace");
