@@ -133,7 +133,10 @@ int uring_finish(struct uring *uring, uint64_t tag)
 	return end.result;
 }
 
-/* The two ends come in any order. */
+/*
+ * The two ends come in any order. A worker that is just about to wait may not
+ * notice that it was told to end, and has to be told again.
+ */
 int uring_cancel(struct uring *uring, uint64_t tag)
 {
 	struct io_uring_sqe sqe = {
@@ -142,12 +145,17 @@ int uring_cancel(struct uring *uring, uint64_t tag)
 		.addr = tag,
 		.user_data = URING_CANCEL,
 	};
+	struct guard guard = guard_start();
 	struct end end;
 
-	submit(uring, &sqe);
-	end = next_end(uring);
-	if (end.tag != tag)
-		return uring_finish(uring, tag);
-	next_end(uring);
-	return end.result;
+	do {
+		submit(uring, &sqe);
+		end = next_end(uring);
+		if (end.tag == tag) {
+			next_end(uring);
+			return end.result;
+		}
+	} while (end.result == -EALREADY && guard_wait(&guard) &&
+		 uring_is_quiet(uring));
+	return uring_finish(uring, tag);
 }
