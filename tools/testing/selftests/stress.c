@@ -238,6 +238,29 @@ static long sockets_used(void)
 	return used;
 }
 
+/* What tests before had under way is gone. */
+static long sockets_settled(void)
+{
+	struct guard guard = guard_start();
+	long used, before = -1;
+
+	WAIT_FOR(module_refs() == 0);
+	while ((used = sockets_used()) != before && guard_wait(&guard))
+		before = used;
+	return used;
+}
+
+static void expect_sockets(long expected)
+{
+	struct guard guard = guard_start();
+	long used;
+
+	while ((used = sockets_used()) != expected)
+		if (!guard_wait(&guard))
+			fail("%ld sockets are in use, and there were %ld", used,
+			     expected);
+}
+
 static long files_open(void)
 {
 	FILE *file = fopen("/proc/sys/fs/file-nr", "r");
@@ -340,7 +363,7 @@ FIXTURE_SETUP(mob)
 {
 	struct fake_options options = { .features = 3, .no_start = true };
 
-	self->sockets = sockets_used();
+	self->sockets = sockets_settled();
 	self->files = files_open();
 	self->mob = new_mob();
 	if (variant->devices & REAL)
@@ -392,7 +415,7 @@ FIXTURE_TEARDOWN(mob)
 	if (variant->devices & FAKE)
 		fake_close(&self->fake);
 	WAIT_FOR(module_refs() == 0);
-	WAIT_FOR(sockets_used() <= self->sockets);
+	expect_sockets(self->sockets);
 	WAIT_FOR(files_open() <= self->files + ROUGHLY);
 	expect_real_works();
 	expect_fake_works();
