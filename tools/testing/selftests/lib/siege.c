@@ -40,7 +40,7 @@ void siege_begin(struct siege *s, const char *format, ...)
 		peer_tell(&s->control, "control 0 %s", line);
 		answer = peer_hear(&s->control);
 	} while (no_driver_yet(answer, &guard));
-	if (strncmp(answer, "OK", 2))
+	if (strcmp(answer, "OK"))
 		fail("'%s': the host device answers %s", line, answer);
 }
 
