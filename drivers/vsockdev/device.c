@@ -139,10 +139,7 @@ static void tx_work(struct work_struct *work)
 	struct vsockdev *vd = container_of(work, struct vsockdev, tx_work);
 
 	spin_lock(&vd->lock);
-	if (vd->ready)
-		vsockdev_ring_tx_disarm(&vd->ring);
-	if (vd->sched.overdue)
-		vd->sched.overdue--;
+	vsockdev_sched_interrupted(vd);
 	vsockdev_sched_unlock(vd);
 	look_for_damage(vd);
 }

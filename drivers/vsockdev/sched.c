@@ -338,6 +338,20 @@ static enum vsockdev_tx_armed wanted(struct vsockdev *vd)
 	return sched->crowded ? VSOCKDEV_TX_SOON : VSOCKDEV_TX_QUIET;
 }
 
+/**
+ * vsockdev_sched_interrupted() - the device has told that packets were sent
+ * @vd: the device
+ */
+void vsockdev_sched_interrupted(struct vsockdev *vd)
+{
+	lockdep_assert_held(&vd->lock);
+
+	if (vd->ready)
+		vsockdev_ring_tx_disarm(&vd->ring);
+	if (vd->sched.overdue)
+		vd->sched.overdue--;
+}
+
 static void tidy_up(struct work_struct *work)
 {
 	struct vsockdev *vd = container_of(to_delayed_work(work),

@@ -71,6 +71,7 @@ void vsockdev_sched_stage(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *frame);
 void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames);
 void vsockdev_sched_reclaim(struct vsockdev *vd);
+void vsockdev_sched_interrupted(struct vsockdev *vd);
 void vsockdev_sched_cork(struct vsockdev_conn *conn);
 bool vsockdev_sched_split(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *head);
