@@ -20,7 +20,6 @@
 #include "claim.h"
 #include "compat.h"
 #include "conn.h"
-#include "frame.h"
 #include "sock.h"
 
 /* Send buffer of a stream that the program did not choose */
@@ -170,20 +169,26 @@ bool vsockdev_sock_has_room(const struct vsockdev_sock *vs)
 	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
 }
 
-static int send(struct socket *sock, const void *from, size_t len, bool lend)
+#define SEND_FLAGS	(MSG_DONTWAIT | MSG_NOSIGNAL)
+
+static int send_copy(struct socket *sock, const void *from, size_t len)
 {
 	struct kvec vec = { .iov_base = (void *)from, .iov_len = len };
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct msghdr msg = { .msg_flags = SEND_FLAGS };
+
+	return kernel_sendmsg(sock, &msg, &vec, 1, len);
+}
+
+static int send_pages(struct socket *sock, const void *from, size_t len)
+{
+	struct msghdr msg = { .msg_flags = SEND_FLAGS | MSG_SPLICE_PAGES };
 	struct bio_vec pages = {
 		.bv_page = virt_to_page(from),
 		.bv_offset = offset_in_page(from),
 		.bv_len = len,
 	};
 
-	if (!lend)
-		return kernel_sendmsg(sock, &msg, &vec, 1, len);
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &pages, 1, len);
-	msg.msg_flags |= MSG_SPLICE_PAGES;
 	return sock_sendmsg(sock, &msg);
 }
 
@@ -208,7 +213,8 @@ ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
 	make_room(vs, len);
 	/* Who reads at the other end may ask who wrote it */
 	saved = override_creds(vs->cred);
-	ret = send(vs->sock, from, len, lend);
+	ret = lend ? send_pages(vs->sock, from, len) :
+		     send_copy(vs->sock, from, len);
 	revert_creds(saved);
 	if (ret == -EAGAIN && vs->tcp)
 		ret = check_memory(vs, was_idle);
