@@ -71,6 +71,17 @@ static void blob_exit(struct kunit *test)
 	fput(stage->file);
 }
 
+static struct vsockdev_blob *open_range(struct kunit *test, loff_t pos,
+					loff_t end)
+{
+	struct stage *stage = test->priv;
+	struct vsockdev_blob *blob;
+
+	blob = vsockdev_blob_open(stage->fd, pos, end - pos);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(blob));
+	return blob;
+}
+
 /* What it consists of is what the file has there, or zeros */
 static void check_frame(struct kunit *test, struct vsockdev_frame *frame,
 			loff_t pos, loff_t end)
@@ -108,13 +119,10 @@ static void blob_is_read_whole(struct kunit *test)
 {
 	const struct blob_runs *param = test->param_value;
 	loff_t pos = 123, end = SIZE - 77;
-	struct stage *stage = test->priv;
+	struct vsockdev_blob *blob = open_range(test, pos, end);
 	struct vsockdev_frame *frame;
-	struct vsockdev_blob *blob;
 	u32 len = 1;
 
-	blob = vsockdev_blob_open(stage->fd, pos, end - pos);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(blob));
 	while (pos < end) {
 		len = min_t(loff_t, len * 3 + 1, end - pos);
 		frame = vsockdev_blob_read(blob, len, param->runs);
@@ -140,8 +148,7 @@ static void blob_has_holes(struct kunit *test)
 	struct vsockdev_blob *blob;
 
 	KUNIT_ASSERT_EQ(test, vfs_truncate(&stage->file->f_path, end), 0);
-	blob = vsockdev_blob_open(stage->fd, pos, end - pos);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(blob));
+	blob = open_range(test, pos, end);
 	while (pos < end) {
 		frame = vsockdev_blob_read(blob, end - pos, VSOCKDEV_PAGES_MAX);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(frame));
@@ -155,12 +162,10 @@ static void blob_has_holes(struct kunit *test)
 /* What was there when it was looked up stays; the rest is an error */
 static void blob_is_truncated(struct kunit *test)
 {
+	struct vsockdev_blob *blob = open_range(test, 0, SIZE);
 	struct stage *stage = test->priv;
 	struct vsockdev_frame *frame;
-	struct vsockdev_blob *blob;
 
-	blob = vsockdev_blob_open(stage->fd, 0, SIZE);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(blob));
 	frame = vsockdev_blob_read(blob, 3 * PAGE_SIZE, VSOCKDEV_PAGES_MAX);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(frame));
 	KUNIT_ASSERT_EQ(test, vfs_truncate(&stage->file->f_path, 0), 0);
