@@ -166,7 +166,7 @@ static void done_with(struct player *player, int sock)
 {
 	if (one_in(player, 2))
 		put_sock(player, sock);
-	else if (sock >= 0)
+	else
 		close(sock);
 }
 

@@ -36,13 +36,11 @@ static int copy_owner(struct player *player)
 
 	for (int i = 0; i < OWNERS; i++) {
 		atomic_int *slot = &player->hoard->owners[(from + i) % OWNERS];
-		int fd = atomic_exchange(slot, -1), old;
+		int fd = atomic_exchange(slot, -1);
 
 		if (fd < 0)
 			continue;
-		old = atomic_exchange(slot, fcntl(fd, F_DUPFD_CLOEXEC, 0));
-		if (old >= 0)
-			close(old);
+		close(atomic_exchange(slot, fcntl(fd, F_DUPFD_CLOEXEC, 0)));
 		player->slot = slot;
 		return fd;
 	}
@@ -81,10 +79,8 @@ int take_useful(struct player *player)
 
 static void drop(struct player *player)
 {
-	int fd = player->slot ? atomic_exchange(player->slot, -1) : -1;
-
-	if (fd >= 0)
-		close(fd);
+	if (player->slot)
+		close(atomic_exchange(player->slot, -1));
 }
 
 void put_useful(struct player *player, int fd, int error)
@@ -110,18 +106,13 @@ static void act_open(struct player *player)
 
 static void act_close(struct player *player)
 {
-	int fd = take_node(player);
-
-	if (fd >= 0)
-		close(fd);
+	close(take_node(player));
 }
 
 static void act_dup(struct player *player)
 {
 	int fd = take_useful(player);
 
-	if (fd < 0)
-		return;
 	put_node(player, fcntl(fd, F_DUPFD_CLOEXEC, 0));
 	put_node(player, fd);
 }
@@ -160,7 +151,7 @@ static void act_poll(struct player *player)
 	epoll_wait(epoll, &event, 1, 0);
 	if (one_in(player, 2))
 		put_node(player, fd);
-	else if (fd >= 0)
+	else
 		close(fd); /* while it is polled */
 	close(epoll);
 }
@@ -202,8 +193,7 @@ static void act_uring(struct player *player)
 	}
 	fd = one_in(player, 3) ? take_sock(player) : take_node(player);
 	uring_read(&player->uring, 1, fd, to, EVENT_SIZE * 4, 0);
-	if (fd >= 0)
-		put_any(player, fd);
+	put_any(player, fd);
 }
 
 /* A process of its own, with all that this one has, for some steps. */

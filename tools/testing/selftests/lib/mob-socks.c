@@ -272,18 +272,13 @@ static void act_dup(struct player *player)
 {
 	int sock = take_sock(player);
 
-	if (sock < 0)
-		return;
 	put_sock(player, fcntl(sock, F_DUPFD_CLOEXEC, 0));
 	put_sock(player, sock);
 }
 
 static void act_close(struct player *player)
 {
-	int sock = take_sock(player);
-
-	if (sock >= 0)
-		close(sock);
+	close(take_sock(player));
 }
 
 /* Both ends of one pair, in the hands of whoever takes them. */

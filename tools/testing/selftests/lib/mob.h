@@ -145,7 +145,8 @@ static inline bool one_in(struct player *player, uint32_t n)
 
 /*
  * Takes a descriptor out of a hoard, or -1; puts it back, or one more, for
- * which another one may have to go.
+ * which another one may have to go. Here as elsewhere, -1 is nothing to put,
+ * and to close it does no harm.
  */
 int hoard_take(struct player *player, atomic_int *fds, unsigned int count);
 void hoard_put(struct player *player, atomic_int *fds, unsigned int count,
