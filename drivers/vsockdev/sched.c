@@ -298,18 +298,49 @@ static bool run_data(struct vsockdev *vd)
 	conn->bytes_sent += len;
 	vsockdev_credit_tx(&conn->credit, len);
 	conn->tx_small_pass = false;
+	vd->sched.passed_over = false;
+	/* It carried the news of our credit */
+	if (!conn->control)
+		vsockdev_sched_forget(conn);
 	frame_sent(conn);
 	return true;
+}
+
+/* Credit can come early or late, but nothing goes ahead of a RESPONSE */
+static bool may_overtake(struct vsockdev *vd)
+{
+	struct vsockdev_conn *conn;
+
+	conn = list_first_entry_or_null(&vd->sched.active,
+					struct vsockdev_conn, tx_node);
+	return conn && !(conn->control & ~(VSOCKDEV_SEND_CREDIT_REQUEST |
+					   VSOCKDEV_SEND_CREDIT_UPDATE));
+}
+
+/*
+ * Where there is room for one packet at a time, a host that asks for credit
+ * whenever it has taken one would keep data back for good: they take turns.
+ */
+static bool catch_up(struct vsockdev *vd)
+{
+	if (!vd->sched.passed_over)
+		return false;
+	while (vd->sched.passed_over && may_overtake(vd) && run_data(vd))
+		;
+	return !vd->sched.passed_over;
 }
 
 /* Sends what there is, in the order of its importance, as long as it fits */
 static bool fill(struct vsockdev *vd)
 {
-	bool more, sent = false;
+	bool more, sent = catch_up(vd);
 
 	/* Sending data can make a control packet due, so go round */
 	do {
-		sent |= vsockdev_sched_run_control(vd);
+		if (vsockdev_sched_run_control(vd)) {
+			vd->sched.passed_over = !list_empty(&vd->sched.active);
+			sent = true;
+		}
 		more = false;
 		while (list_empty(&vd->sched.control) && run_data(vd))
 			more = true;

@@ -38,6 +38,7 @@ struct vsockdev_reply {
  * @blocked: connections that wait for credit
  * @corked: number of connections that wait for their last packet to be sent
  * @crowded: number of connections that have their share of the TX queue
+ * @passed_over: data waits, and control packets were sent since the last of it
  * @moving: frames came back since @tidy_work looked last
  * @overdue: they did not: each of so many interrupts for the TX queue is to
  *	come at the next packet
@@ -57,6 +58,7 @@ struct vsockdev_sched {
 	struct list_head blocked;
 	u32 corked;
 	u32 crowded;
+	bool passed_over;
 	bool moving;
 	u32 overdue;
 	struct delayed_work tidy_work;

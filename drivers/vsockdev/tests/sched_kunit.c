@@ -470,6 +470,57 @@ static void sched_control_overtakes_data(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hdr.src_port, 2);
 }
 
+/* Gives the scene a device whose queues have room for one packet */
+static void narrow(struct scene *scene)
+{
+	scene_unplug(scene);
+	scene_plug(scene, 0, 1);
+	KUNIT_ASSERT_EQ(scene->test, scene_start(scene, 0, 0, 0), 0);
+}
+
+/* A host that asks for credit with each packet that it takes gets data, too */
+static void sched_takes_turns(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn;
+	struct vsockdev_hdr hdr;
+	int i;
+
+	narrow(scene);
+	conn = open_conn(scene, 1, 65536);
+	for (i = 0; i < 11; i++)
+		stage(scene, conn, 100);
+	for (i = 0; i < 10; i++) {
+		control(scene, conn, VSOCKDEV_SEND_CREDIT_UPDATE);
+		scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+		control(scene, conn, VSOCKDEV_SEND_CREDIT_UPDATE);
+		scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_UPDATE, &hdr);
+	}
+	/* The last update went with the data */
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	scene_expect_quiet(scene);
+}
+
+/* Not even then is a connection's data sent before its RESPONSE */
+static void sched_response_is_first(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *asker, *fresh;
+	struct vsockdev_hdr hdr;
+
+	narrow(scene);
+	asker = open_conn(scene, 1, 65536);
+	fresh = open_conn(scene, 2, 65536);
+	control(scene, asker, VSOCKDEV_SEND_CREDIT_REQUEST);
+	control(scene, asker, VSOCKDEV_SEND_CREDIT_REQUEST);
+	stage(scene, fresh, 100);
+	control(scene, fresh, VSOCKDEV_SEND_RESPONSE_PACKET);
+	scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_REQUEST, &hdr);
+	scene_expect(scene, VIRTIO_VSOCK_OP_CREDIT_REQUEST, &hdr);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RESPONSE, &hdr);
+	scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+}
+
 /* Both parts of a frame belong to the SEND_VMO that the frame did */
 static void sched_split_vmo(struct kunit *test)
 {
@@ -556,6 +607,8 @@ static struct kunit_case sched_tests[] = {
 	KUNIT_CASE(sched_interrupts),
 	KUNIT_CASE(sched_drop_data),
 	KUNIT_CASE(sched_control_overtakes_data),
+	KUNIT_CASE(sched_takes_turns),
+	KUNIT_CASE(sched_response_is_first),
 	KUNIT_CASE(sched_split_vmo),
 	KUNIT_CASE(sched_vmo_frames_come_back),
 	KUNIT_CASE(sched_dead_say_nothing),
