@@ -23,13 +23,6 @@
 #include "compat.h"
 #include "ring.h"
 
-/*
- * Payload in the ring at most. What is in the ring is sent in order; all
- * choice between connections is made before it, so it is kept short. It must
- * cover what a fast device takes between two interrupts.
- */
-#define TX_BYTES_MAX	(768 * 1024)
-
 /* Ring entries, as a fraction, that only control packets may use */
 #define TX_RESERVE	8
 
@@ -118,6 +111,7 @@ int vsockdev_ring_init(struct vsockdev_ring *ring, struct virtio_device *vdev,
 	if (ret)
 		return ret;
 	ring->tx_runs = tx_runs(ring, vdev);
+	ring->tx_limit = VSOCKDEV_TX_BYTES_MIN;
 	vsockdev_ring_tx_disarm(ring);
 	ring->events = kcalloc(VSOCKDEV_EVENT_BUFS, sizeof(*ring->events),
 			       GFP_KERNEL);
@@ -244,7 +238,7 @@ bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring)
 	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
 
 	return tx->num_free > virtqueue_get_vring_size(tx) / TX_RESERVE &&
-	       ring->tx_bytes < TX_BYTES_MAX;
+	       ring->tx_bytes < ring->tx_limit;
 }
 
 /**
@@ -313,6 +307,22 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			list_add_tail(&frame->node, done);
 		}
 	}
+}
+
+/**
+ * vsockdev_ring_tx_adapt() - let the TX queue hold more, or a little less
+ * @ring: the ring, which was too full for somebody before reclaim
+ *
+ * A device that has sent everything by the time that we notice would have gone
+ * on. Otherwise less may do, until it no longer does.
+ */
+void vsockdev_ring_tx_adapt(struct vsockdev_ring *ring)
+{
+	u32 limit = ring->tx_limit;
+
+	limit = ring->tx_bytes ? limit - limit / 64 : limit + limit / 8;
+	ring->tx_limit = clamp(limit, VSOCKDEV_TX_BYTES_MIN,
+			       VSOCKDEV_TX_BYTES_MAX);
 }
 
 /**

@@ -31,6 +31,13 @@ enum vsockdev_vq {
 #define VSOCKDEV_RX_LENT_MAX	256
 #define VSOCKDEV_EVENT_BUFS	8
 
+/*
+ * Payload in the TX queue. What is there is sent in order; all choice between
+ * connections is made before it, so it is no longer than the device needs it.
+ */
+#define VSOCKDEV_TX_BYTES_MIN	(768U * 1024)
+#define VSOCKDEV_TX_BYTES_MAX	(3072U * 1024)
+
 /**
  * enum vsockdev_tx_armed - when the device interrupts for the TX queue
  * @VSOCKDEV_TX_QUIET: not at all
@@ -49,6 +56,7 @@ enum vsockdev_tx_armed {
  * @tx_free: control frames that are not in the ring
  * @tx_control: memory of all control frames
  * @tx_bytes: payload in the ring
+ * @tx_limit: no data frame is added from there on
  * @tx_awaited: frames in the ring that somebody waits for
  * @tx_armed: when the device will interrupt
  * @tx_runs: pieces of memory that the payload of a packet may consist of
@@ -67,6 +75,7 @@ struct vsockdev_ring {
 	struct list_head tx_free;
 	void *tx_control;
 	u32 tx_bytes;
+	u32 tx_limit;
 	u32 tx_awaited;
 	enum vsockdev_tx_armed tx_armed;
 	u32 tx_runs;
@@ -90,6 +99,7 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 		       struct vsockdev_frame *frame);
 void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 			      struct list_head *done);
+void vsockdev_ring_tx_adapt(struct vsockdev_ring *ring);
 bool vsockdev_ring_broken(const struct vsockdev_ring *ring);
 bool vsockdev_ring_tx_busy(const struct vsockdev_ring *ring);
 bool vsockdev_ring_tx_arm(struct vsockdev_ring *ring,

@@ -17,7 +17,9 @@
  *
  * What is in the TX queue may stay there for as long as the device likes, so no
  * connection may fill it alone: one that has its share in there is crowded, and
- * leaves the list until the device has returned some of it.
+ * leaves the list until the device has returned some of it. The queue is short,
+ * and becomes longer for a connection that is alone, if the device would stand
+ * still otherwise.
  *
  * A fourth list has the connections that ran out of credit, see ask.c. The
  * first two are in control.c.
@@ -32,8 +34,6 @@
 #include "workers.h"
 
 #define QUANTUM		65536U
-/* Payload of one connection in the TX queue: some room is left for others */
-#define SHARE		(512U * 1024)
 /* How long what was sent may stay in the TX queue */
 #define TIDY_DELAY	(HZ / 20)
 /* Interrupts until a device that was slow gets another chance */
@@ -72,10 +72,16 @@ void vsockdev_sched_activate(struct vsockdev_conn *conn)
 	list_add_tail(&conn->tx_node, &conn->vd->sched.active);
 }
 
+/* Payload of one connection in the TX queue: some room is left for others */
+static u32 share(const struct vsockdev *vd)
+{
+	return vd->ring.tx_limit / 3 * 2;
+}
+
 /* Returns true if a connection has its share of the TX queue */
 static bool is_crowded(struct vsockdev_conn *conn)
 {
-	if (conn->tx_ring_bytes < SHARE)
+	if (conn->tx_ring_bytes < share(conn->vd))
 		return false;
 	conn->tx_crowded = true;
 	conn->vd->sched.crowded++;
@@ -85,7 +91,7 @@ static bool is_crowded(struct vsockdev_conn *conn)
 
 static void uncrowd(struct vsockdev_conn *conn)
 {
-	if (!conn->tx_crowded || conn->tx_ring_bytes >= SHARE)
+	if (!conn->tx_crowded || conn->tx_ring_bytes >= share(conn->vd))
 		return;
 	conn->tx_crowded = false;
 	conn->vd->sched.crowded--;
@@ -226,6 +232,7 @@ void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames)
  */
 void vsockdev_sched_reclaim(struct vsockdev *vd)
 {
+	bool full = vd->sched.crowded || !list_empty(&vd->sched.active);
 	LIST_HEAD(done);
 
 	lockdep_assert_held(&vd->lock);
@@ -233,6 +240,8 @@ void vsockdev_sched_reclaim(struct vsockdev *vd)
 	if (vd->ring.tx_armed != VSOCKDEV_TX_QUIET)
 		return;
 	vsockdev_ring_tx_reclaim(&vd->ring, &done);
+	if (full && !list_empty(&done))
+		vsockdev_ring_tx_adapt(&vd->ring);
 	vsockdev_sched_returned(vd, &done);
 	list_splice_tail(&done, &vd->sched.done);
 }
@@ -298,6 +307,10 @@ static bool run_data(struct vsockdev *vd)
 	conn->bytes_sent += len;
 	vsockdev_credit_tx(&conn->credit, len);
 	conn->tx_small_pass = false;
+	/* With several connections it is more important who is next */
+	if (vd->sched.sender != conn->id)
+		vd->ring.tx_limit = VSOCKDEV_TX_BYTES_MIN;
+	vd->sched.sender = conn->id;
 	vd->sched.passed_over = false;
 	/* It carried the news of our credit */
 	if (!conn->control)

@@ -416,6 +416,55 @@ static void sched_interrupts(struct kunit *test)
 	scene_expect_event(scene, VSOCKDEV_EVENT_SEND_VMO_COMPLETE, &event);
 }
 
+/* Sends as much as there is room for, and lets the device return @count */
+static void crowd(struct scene *scene, struct vsockdev_conn *conn, u32 count)
+{
+	struct fake_chain chain;
+	u32 id;
+
+	while (!conn->tx_crowded)
+		stage(scene, conn, 60000);
+	while (count-- && !fake_device_take(&scene->fake, VSOCKDEV_VQ_TX,
+					    scene->frame, SCENE_FRAME_MAX, 0,
+					    &id, &chain))
+		;
+	KUNIT_EXPECT_EQ(scene->test,
+			fake_device_interrupt(&scene->fake, VSOCKDEV_VQ_TX), 0);
+	scene_settle(scene);
+}
+
+/*
+ * A device that is faster than we are gets a longer queue, for that time and
+ * for one connection
+ */
+static void sched_adapts(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_ring *ring = &scene->vd->ring;
+	struct vsockdev_conn *conn;
+	u32 most = 0, i;
+
+	conn = open_conn(scene, 1, U32_MAX);
+	crowd(scene, conn, 1);
+	KUNIT_EXPECT_EQ(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
+	crowd(scene, conn, U32_MAX);
+	KUNIT_EXPECT_GT(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
+	for (i = 0; i < 20; i++) {
+		crowd(scene, conn, U32_MAX);
+		most = max(most, conn->tx_ring_bytes);
+	}
+	KUNIT_EXPECT_EQ(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MAX);
+	KUNIT_EXPECT_LE(test, most, VSOCKDEV_TX_BYTES_MAX / 3 * 2 + 60000);
+	for (i = 0; i < 200; i++)
+		crowd(scene, conn, 1);
+	KUNIT_EXPECT_EQ(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
+
+	crowd(scene, conn, U32_MAX);
+	KUNIT_EXPECT_GT(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
+	stage(scene, open_conn(scene, 2, U32_MAX), 1);
+	KUNIT_EXPECT_EQ(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
+}
+
 static void sched_drop_data(struct kunit *test)
 {
 	struct scene *scene = test->priv;
@@ -605,6 +654,7 @@ static struct kunit_case sched_tests[] = {
 	KUNIT_CASE(sched_asks_for_credit),
 	KUNIT_CASE(sched_vmo_frames),
 	KUNIT_CASE(sched_interrupts),
+	KUNIT_CASE(sched_adapts),
 	KUNIT_CASE(sched_drop_data),
 	KUNIT_CASE(sched_control_overtakes_data),
 	KUNIT_CASE(sched_takes_turns),

@@ -57,7 +57,10 @@ static bool reap(const struct link *link)
 	}
 }
 
-/* There may be as many sends under way as the kernel has memory for. */
+/*
+ * There may be as many sends under way as the kernel has memory for. Most
+ * sockets say ENOBUFS to more, AF_VSOCK also ENOMEM.
+ */
 static ssize_t send_zerocopy(const struct link *link, const char *at,
 			     size_t len)
 {
@@ -68,7 +71,7 @@ static ssize_t send_zerocopy(const struct link *link, const char *at,
 		n = send(link->sock, at, len, MSG_ZEROCOPY | MSG_NOSIGNAL);
 		if (n >= 0)
 			return n;
-		if (errno != ENOBUFS)
+		if (errno != ENOBUFS && errno != ENOMEM)
 			die("MSG_ZEROCOPY: %s", strerror(errno));
 		while (!reap(link))
 			poll(&pfd, 1, -1);
