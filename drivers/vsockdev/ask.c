@@ -98,7 +98,8 @@ static void ask_for_credit(struct work_struct *work)
 				 blocked_node) {
 		if (time_after_eq(jiffies, conn->ask_at))
 			ask_again(conn);
-		delay = min(delay, conn->ask_delay);
+		/* Now it is in the future */
+		delay = min(delay, conn->ask_at - jiffies);
 	}
 	if (!list_empty(&vd->sched.blocked) && vd->ready)
 		schedule_asking(vd, delay);
