@@ -210,11 +210,24 @@ static u32 align_end(const struct vsockdev_blob *blob, u32 len)
 	return len - rest;
 }
 
+/* Takes over the reference to the page, unless there is no room for it */
+static bool add_page(struct vsockdev_frame *frame, struct page *page,
+		     u32 offset, u32 len, u32 runs)
+{
+	if (frame->lent)
+		return vsockdev_frame_add_page(frame, page, offset, len, runs);
+	memcpy_from_page(frame->data + VSOCKDEV_HDR_LEN + frame->len, page,
+			 offset, len);
+	frame->len += len;
+	put_page(page);
+	return true;
+}
+
 /**
  * vsockdev_blob_read() - make a packet of the next bytes
  * @blob: the range
  * @len: how many at most; there are as many
- * @runs: see vsockdev_frame_add_page()
+ * @runs: see vsockdev_frame_add_page(); 0 for a copy
  *
  * Context: may sleep for as long as the file system likes.
  * Return: a frame of at least one byte, or an ERR_PTR() of ENOMEM, or EIO if
@@ -226,10 +239,12 @@ struct vsockdev_frame *vsockdev_blob_read(struct vsockdev_blob *blob, u32 len,
 	struct vsockdev_frame *frame;
 	struct page *page;
 
-	frame = vsockdev_frame_alloc_lent(GFP_KERNEL_ACCOUNT);
+	frame = runs ? vsockdev_frame_alloc_lent(GFP_KERNEL_ACCOUNT) :
+		       vsockdev_frame_alloc(len, GFP_KERNEL_ACCOUNT);
 	if (!frame)
 		return ERR_PTR(-ENOMEM);
-	len = align_end(blob, min_t(u32, len, VSOCKDEV_PAGED_MAX));
+	len = min(len, runs ? VSOCKDEV_PAGED_MAX : frame->room);
+	len = align_end(blob, len);
 	while (frame->len < len) {
 		u32 offset = blob->pos % PAGE_SIZE;
 		u32 part = min_t(u32, len - frame->len, PAGE_SIZE - offset);
@@ -237,7 +252,7 @@ struct vsockdev_frame *vsockdev_blob_read(struct vsockdev_blob *blob, u32 len,
 		page = next_page(blob);
 		if (IS_ERR(page))
 			break;
-		if (!vsockdev_frame_add_page(frame, page, offset, part, runs)) {
+		if (!add_page(frame, page, offset, part, runs)) {
 			put_page(page);
 			break;
 		}

@@ -76,14 +76,15 @@ static int ring_alloc_control(struct vsockdev_ring *ring)
 
 /*
  * There are devices that take a header and one piece of payload, and leak
- * anything longer. Those that offer indirect descriptors are not among them.
+ * anything longer. Those that offer indirect descriptors are not among them. In
+ * the smallest queues a payload of its own would hardly find room.
  */
 static u32 tx_runs(struct vsockdev_ring *ring, struct virtio_device *vdev)
 {
 	u32 size = virtqueue_get_vring_size(ring->vqs[VSOCKDEV_VQ_TX]);
 
 	if (!virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC))
-		return 1;
+		return size >= 4;
 	return clamp_t(u32, size / 4, 1, VSOCKDEV_PAGES_MAX);
 }
 
