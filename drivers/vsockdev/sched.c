@@ -72,16 +72,24 @@ void vsockdev_sched_activate(struct vsockdev_conn *conn)
 	list_add_tail(&conn->tx_node, &conn->vd->sched.active);
 }
 
-/* Payload of one connection in the TX queue: some room is left for others */
-static u32 share(const struct vsockdev *vd)
+/* Payload in the TX queue that is left for other connections */
+static u32 reserve(u32 limit)
 {
-	return vd->ring.tx_limit / 3 * 2;
+	return limit / 3;
 }
 
 /* Returns true if a connection has its share of the TX queue */
+static bool has_share(const struct vsockdev_conn *conn)
+{
+	u32 limit = conn->vd->ring.tx_limit;
+
+	return conn->tx_ring_bytes &&
+	       conn->tx_ring_bytes >= limit - reserve(limit);
+}
+
 static bool is_crowded(struct vsockdev_conn *conn)
 {
-	if (conn->tx_ring_bytes < share(conn->vd))
+	if (!has_share(conn))
 		return false;
 	conn->tx_crowded = true;
 	conn->vd->sched.crowded++;
@@ -91,7 +99,7 @@ static bool is_crowded(struct vsockdev_conn *conn)
 
 static void uncrowd(struct vsockdev_conn *conn)
 {
-	if (!conn->tx_crowded || conn->tx_ring_bytes >= share(conn->vd))
+	if (!conn->tx_crowded || has_share(conn))
 		return;
 	conn->tx_crowded = false;
 	conn->vd->sched.crowded--;
@@ -145,6 +153,9 @@ static void uncork(struct vsockdev_conn *conn)
  * @conn: the connection
  * @head: an empty frame, for the part that can be sent now
  *
+ * That is half of it at most, so that a peer that does this again before the
+ * part was sent gets no more than a few of them.
+ *
  * Return: false if that is not needed, or not possible, any more: @head is
  * still the caller's then.
  */
@@ -158,8 +169,8 @@ bool vsockdev_sched_split(struct vsockdev_conn *conn,
 
 	frame = list_first_entry_or_null(&conn->tx_frames,
 					 struct vsockdev_frame, node);
-	head->len = min(space, head->room);
-	if (!frame || !head->len || frame->len <= space) {
+	head->len = frame ? min3(space, head->room, frame->len / 2) : 0;
+	if (!head->len || frame->len <= space) {
 		vsockdev_sched_unblock(conn);
 		return false;
 	}
@@ -232,7 +243,6 @@ void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames)
  */
 void vsockdev_sched_reclaim(struct vsockdev *vd)
 {
-	bool full = vd->sched.crowded || !list_empty(&vd->sched.active);
 	LIST_HEAD(done);
 
 	lockdep_assert_held(&vd->lock);
@@ -240,7 +250,7 @@ void vsockdev_sched_reclaim(struct vsockdev *vd)
 	if (vd->ring.tx_armed != VSOCKDEV_TX_QUIET)
 		return;
 	vsockdev_ring_tx_reclaim(&vd->ring, &done);
-	if (full && !list_empty(&done))
+	if (vd->sched.full && !list_empty(&done))
 		vsockdev_ring_tx_adapt(&vd->ring);
 	vsockdev_sched_returned(vd, &done);
 	list_splice_tail(&done, &vd->sched.done);
@@ -254,6 +264,22 @@ static void frame_sent(struct vsockdev_conn *conn)
 	}
 	if (!conn->tx_frame_count)
 		vsockdev_conn_settle(conn);
+}
+
+/*
+ * The TX queue is long for one connection only. With several it is more
+ * important who is next; there is room for those that come later.
+ */
+static void note_sender(struct vsockdev_conn *conn)
+{
+	struct vsockdev_ring *ring = &conn->vd->ring;
+	u32 least = VSOCKDEV_TX_BYTES_MIN;
+
+	if (conn->vd->sched.sender == conn->id)
+		return;
+	conn->vd->sched.sender = conn->id;
+	least = max(least, ring->tx_bytes + reserve(least));
+	ring->tx_limit = min(ring->tx_limit, least);
 }
 
 /*
@@ -307,11 +333,8 @@ static bool run_data(struct vsockdev *vd)
 	conn->bytes_sent += len;
 	vsockdev_credit_tx(&conn->credit, len);
 	conn->tx_small_pass = false;
-	/* With several connections it is more important who is next */
-	if (vd->sched.sender != conn->id)
-		vd->ring.tx_limit = VSOCKDEV_TX_BYTES_MIN;
-	vd->sched.sender = conn->id;
 	vd->sched.passed_over = false;
+	note_sender(conn);
 	/* It carried the news of our credit */
 	if (!conn->control)
 		vsockdev_sched_forget(conn);
@@ -413,14 +436,17 @@ static bool arm(struct vsockdev *vd)
 {
 	enum vsockdev_tx_armed when = wanted(vd);
 
-	if (!vsockdev_ring_tx_busy(&vd->ring)) {
-		vd->sched.overdue = 0;
-		return true;
-	}
-	if (when < VSOCKDEV_TX_NEXT &&
+	bool busy = vsockdev_ring_tx_busy(&vd->ring);
+
+	/* With nothing there and yet something left, memory was short */
+	if (busy == (when < VSOCKDEV_TX_NEXT) &&
 	    !delayed_work_pending(&vd->sched.tidy_work))
 		queue_delayed_work(vsockdev_wq, &vd->sched.tidy_work,
 				   TIDY_DELAY);
+	if (!busy) {
+		vd->sched.overdue = 0;
+		return true;
+	}
 	return when <= vd->ring.tx_armed ||
 	       vsockdev_ring_tx_arm(&vd->ring, when);
 }
@@ -436,6 +462,7 @@ static bool run(struct vsockdev *vd)
 		return false;
 	vsockdev_sched_reclaim(vd);
 	sent = fill(vd);
+	vd->sched.full = vd->sched.crowded || !list_empty(&vd->sched.active);
 	/* The device goes on meanwhile, and may go on to: let others run */
 	if (!arm(vd) || (vsockdev_ring_broken(&vd->ring) && !vd->gone))
 		queue_work(vsockdev_high_wq, &vd->tx_work);

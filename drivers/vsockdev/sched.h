@@ -39,6 +39,7 @@ struct vsockdev_reply {
  * @corked: number of connections that wait for their last packet to be sent
  * @crowded: number of connections that have their share of the TX queue
  * @passed_over: data waits, and control packets were sent since the last of it
+ * @full: data was left when the TX queue was filled last
  * @sender: id of the connection that has sent data last
  * @moving: frames came back since @tidy_work looked last
  * @overdue: they did not: each of so many interrupts for the TX queue is to
@@ -60,6 +61,7 @@ struct vsockdev_sched {
 	u32 corked;
 	u32 crowded;
 	bool passed_over;
+	bool full;
 	u64 sender;
 	bool moving;
 	u32 overdue;

@@ -345,6 +345,54 @@ static void sched_asks_for_credit(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&conn->blocked_node));
 }
 
+/* A peer that takes room back again and again, before anything was sent */
+static void sched_splits_are_few(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn;
+	struct vsockdev_frame *first, *head;
+	int i;
+
+	fill_queue(scene, 1);
+	conn = open_conn(scene, 2, 65536);
+	stage(scene, conn, 60000);
+	for (i = 0; i < 100; i++) {
+		first = list_first_entry(&conn->tx_frames,
+					 struct vsockdev_frame, node);
+		if (first->len == 1)
+			break;
+		peer_says(scene, conn, first->len - 1);
+		head = make_frame(scene, first->len - 1);
+		spin_lock(&scene->vd->lock);
+		if (vsockdev_sched_split(conn, head))
+			head = NULL;
+		vsockdev_sched_unlock(scene->vd);
+		KUNIT_ASSERT_NULL(test, head);
+	}
+	KUNIT_EXPECT_LE(test, conn->tx_frame_count, 17);
+}
+
+/* That another one has to ask now is no reason to look all the time */
+static void sched_asks_when_it_is_time(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *first = open_conn(scene, 1, 0);
+	struct vsockdev_conn *second = open_conn(scene, 2, 0);
+
+	spin_lock(&scene->vd->lock);
+	vsockdev_sched_block(first);
+	vsockdev_sched_block(second);
+	first->ask_delay = 0;
+	first->ask_at = jiffies + 1000 * HZ;
+	second->ask_delay = 500 * HZ;
+	second->ask_at = jiffies;
+	vsockdev_sched_unlock(scene->vd);
+	mod_delayed_work(vsockdev_wq, &scene->vd->sched.ask_work, 0);
+	flush_delayed_work(&scene->vd->sched.ask_work);
+	KUNIT_EXPECT_TRUE(test, time_after(scene->vd->sched.ask_next,
+					   jiffies + HZ / 4));
+}
+
 /* The completion comes with the last frame, or when the rest is dropped */
 static void sched_vmo_frames(struct kunit *test)
 {
@@ -459,10 +507,58 @@ static void sched_adapts(struct kunit *test)
 		crowd(scene, conn, 1);
 	KUNIT_EXPECT_EQ(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
 
-	crowd(scene, conn, U32_MAX);
-	KUNIT_EXPECT_GT(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
-	stage(scene, open_conn(scene, 2, U32_MAX), 1);
-	KUNIT_EXPECT_EQ(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
+}
+
+/* One that was alone, and whose bytes are not taken any more, holds up nobody */
+static void sched_adapts_to_others(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_ring *ring = &scene->vd->ring;
+	struct vsockdev_conn *first, *second;
+	u32 i, before;
+
+	first = open_conn(scene, 1, U32_MAX);
+	for (i = 0; i < 20; i++)
+		crowd(scene, first, U32_MAX);
+	crowd(scene, first, 0);
+	before = ring->tx_bytes;
+	KUNIT_EXPECT_GT(test, before, VSOCKDEV_TX_BYTES_MIN);
+	second = open_conn(scene, 2, U32_MAX);
+	for (i = 0; i < 8; i++)
+		stage(scene, second, 60000);
+	KUNIT_EXPECT_GE(test, second->tx_ring_bytes, 240000);
+	KUNIT_EXPECT_LE(test, ring->tx_bytes,
+			before + VSOCKDEV_TX_BYTES_MIN / 3 + 2 * 60000);
+}
+
+/* A device that takes each packet before the next one is not held up */
+static void sched_adapts_to_need(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 1, U32_MAX);
+	struct vsockdev_hdr hdr;
+	u32 i;
+
+	for (i = 0; i < 100; i++) {
+		stage(scene, conn, 60000);
+		scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
+	}
+	KUNIT_EXPECT_EQ(test, scene->vd->ring.tx_limit, VSOCKDEV_TX_BYTES_MIN);
+}
+
+/* The rings are gone, and nobody waits for room in them */
+static void sched_freezes_when_full(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn = open_conn(scene, 1, U32_MAX);
+
+	crowd(scene, conn, 0);
+	KUNIT_EXPECT_EQ(test, scene->vd->sched.crowded, 1);
+	KUNIT_ASSERT_EQ(test, fake_device_freeze(&scene->fake), 0);
+	KUNIT_ASSERT_EQ(test, fake_device_restore(&scene->fake), 0);
+	scene_settle(scene);
+	KUNIT_EXPECT_EQ(test, scene->vd->sched.crowded, 0);
+	KUNIT_EXPECT_EQ(test, scene->vd->sched.corked, 0);
 }
 
 static void sched_drop_data(struct kunit *test)
@@ -655,6 +751,11 @@ static struct kunit_case sched_tests[] = {
 	KUNIT_CASE(sched_vmo_frames),
 	KUNIT_CASE(sched_interrupts),
 	KUNIT_CASE(sched_adapts),
+	KUNIT_CASE(sched_adapts_to_others),
+	KUNIT_CASE(sched_adapts_to_need),
+	KUNIT_CASE(sched_freezes_when_full),
+	KUNIT_CASE(sched_splits_are_few),
+	KUNIT_CASE(sched_asks_when_it_is_time),
 	KUNIT_CASE(sched_drop_data),
 	KUNIT_CASE(sched_control_overtakes_data),
 	KUNIT_CASE(sched_takes_turns),
