@@ -506,7 +506,6 @@ static void sched_adapts(struct kunit *test)
 	for (i = 0; i < 200; i++)
 		crowd(scene, conn, 1);
 	KUNIT_EXPECT_EQ(test, ring->tx_limit, VSOCKDEV_TX_BYTES_MIN);
-
 }
 
 /* One that was alone, and whose bytes are not taken any more, holds up nobody */
