@@ -133,7 +133,8 @@ struct vsockdev_chunk {
  * @tx_in_ring: frames in the TX queue
  * @tx_ring_bytes: payload in them
  * @tx_crowded: that is its share: it may send when the device returned some
- * @tx_node: in vsockdev_sched.active while @tx_frames is not empty
+ * @tx_node: in vsockdev_sched.active while @tx_frames is not empty, unless it
+ *	is crowded, waits for credit or is to be split
  * @tx_deficit: bytes it may send before it is the next one's turn
  * @blob: the range of a SEND_VMO. Set with @vmo_active; after that only @work
  *	uses and clears it

@@ -435,13 +435,11 @@ static void tidy_up(struct work_struct *work)
 static bool arm(struct vsockdev *vd)
 {
 	enum vsockdev_tx_armed when = wanted(vd);
-
 	bool busy = vsockdev_ring_tx_busy(&vd->ring);
 	bool waiting = when == VSOCKDEV_TX_NEXT;
 
 	/* With nothing there and yet something left, memory was short */
-	if (busy != waiting &&
-	    !delayed_work_pending(&vd->sched.tidy_work))
+	if (busy != waiting && !delayed_work_pending(&vd->sched.tidy_work))
 		queue_delayed_work(vsockdev_wq, &vd->sched.tidy_work,
 				   TIDY_DELAY);
 	if (!busy) {
