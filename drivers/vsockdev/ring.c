@@ -231,14 +231,16 @@ bool vsockdev_ring_tx_room(const struct vsockdev_ring *ring)
 /**
  * vsockdev_ring_tx_data_room() - tells whether a data packet should be sent
  * @ring: the ring
+ * @its_turn: even where there is room only for control packets
  *
  * Return: true if so.
  */
-bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring)
+bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring, bool its_turn)
 {
 	struct virtqueue *tx = ring->vqs[VSOCKDEV_VQ_TX];
+	u32 reserve = virtqueue_get_vring_size(tx) / TX_RESERVE;
 
-	return tx->num_free > virtqueue_get_vring_size(tx) / TX_RESERVE &&
+	return tx->num_free > (its_turn ? 0 : reserve) &&
 	       ring->tx_bytes < ring->tx_limit;
 }
 

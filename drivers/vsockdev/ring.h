@@ -93,7 +93,8 @@ int vsockdev_ring_fill(struct vsockdev_ring *ring);
 void vsockdev_ring_destroy(struct vsockdev_ring *ring, struct list_head *left);
 
 bool vsockdev_ring_tx_room(const struct vsockdev_ring *ring);
-bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring);
+bool vsockdev_ring_tx_data_room(const struct vsockdev_ring *ring,
+				bool its_turn);
 int vsockdev_ring_send(struct vsockdev_ring *ring,
 		       const struct vsockdev_hdr *hdr,
 		       struct vsockdev_frame *frame);

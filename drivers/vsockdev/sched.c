@@ -305,7 +305,8 @@ static bool run_data(struct vsockdev *vd)
 
 	conn = list_first_entry_or_null(&vd->sched.active,
 					struct vsockdev_conn, tx_node);
-	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring))
+	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring,
+						  vd->sched.passed_over))
 		return false;
 	if (is_crowded(conn))
 		return true;
@@ -354,8 +355,9 @@ static bool may_overtake(struct vsockdev *vd)
 }
 
 /*
- * Where there is room for one packet at a time, a host that asks for credit
- * whenever it has taken one would keep data back for good: they take turns.
+ * When the queue is full, a host that asks for credit whenever it has taken a
+ * packet would keep data back for good: they take turns, also with the entries
+ * that only control packets may use otherwise.
  */
 static bool catch_up(struct vsockdev *vd)
 {

@@ -276,7 +276,7 @@ static void ring_reserve_for_control(struct kunit *test)
 	struct stage *stage = ring_stage(test, 0, 64);
 	u32 data = 0, control = 0;
 
-	while (vsockdev_ring_tx_data_room(&stage->ring)) {
+	while (vsockdev_ring_tx_data_room(&stage->ring, false)) {
 		KUNIT_ASSERT_EQ(test, send(stage, data_frame(stage, 1)), 0);
 		data++;
 	}
@@ -303,7 +303,7 @@ static void ring_bounds_bytes(struct kunit *test)
 	struct stage *stage = ring_stage(test, 0, 128);
 	u32 bytes = 0, sent = 0;
 
-	while (vsockdev_ring_tx_data_room(&stage->ring)) {
+	while (vsockdev_ring_tx_data_room(&stage->ring, false)) {
 		struct vsockdev_frame *frame = data_frame(stage, 30000);
 
 		bytes += frame->len;
@@ -317,7 +317,7 @@ static void ring_bounds_bytes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_room(&stage->ring));
 	give_back_tx(stage, 1);
 	KUNIT_EXPECT_EQ(test, reclaim(stage), 1);
-	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_data_room(&stage->ring));
+	KUNIT_EXPECT_TRUE(test, vsockdev_ring_tx_data_room(&stage->ring, false));
 	KUNIT_EXPECT_EQ(test, ring_end(stage), sent - 1);
 }
 

@@ -70,7 +70,8 @@ static u32 fill_queue(struct scene *scene, u32 port)
 	for (i = 0; i < SCENE_QUEUE; i++)
 		stage(scene, conn, 1);
 	KUNIT_ASSERT_FALSE(scene->test,
-			   vsockdev_ring_tx_data_room(&scene->vd->ring));
+			   vsockdev_ring_tx_data_room(&scene->vd->ring,
+						      false));
 	return SCENE_QUEUE - conn->tx_frame_count;
 }
 
@@ -165,12 +166,14 @@ static void sched_order(struct kunit *test)
 {
 	struct vsockdev_addr unknown = { 77, SCENE_HOST_CID, 7 };
 	struct scene *scene = test->priv;
-	struct vsockdev_conn *conn;
+	struct vsockdev_ring *ring = &scene->vd->ring;
+	struct vsockdev_conn *conn = open_conn(scene, 1, 65536);
 	struct vsockdev_hdr hdr;
-	u32 clogged = fill_queue(scene, 1), i;
+	u32 clogged, i;
 
+	for (clogged = 0; vsockdev_ring_tx_data_room(ring, false); clogged++)
+		stage(scene, conn, 1);
 	conn = open_conn(scene, 2, 65536);
-	stage(scene, conn, 10);
 	/* These may use what is kept back for them */
 	control(scene, conn, VSOCKDEV_SEND_RESPONSE_PACKET);
 	KUNIT_EXPECT_EQ(test, conn->control, 0);
@@ -181,6 +184,7 @@ static void sched_order(struct kunit *test)
 	spin_lock(&scene->vd->lock);
 	vsockdev_sched_reply(scene->vd, &unknown, VSOCKDEV_TYPE_STREAM);
 	vsockdev_sched_unlock(scene->vd);
+	stage(scene, conn, 10);
 
 	for (i = 0; i < clogged; i++)
 		scene_expect(scene, VIRTIO_VSOCK_OP_RW, &hdr);
@@ -645,6 +649,24 @@ static void sched_takes_turns(struct kunit *test)
 	scene_expect_quiet(scene);
 }
 
+/* The same where some entries are kept back for control packets */
+static void sched_takes_turns_when_full(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct vsockdev_conn *conn;
+	struct vsockdev_hdr hdr;
+	u32 i, data = 0;
+
+	fill_queue(scene, 1);
+	conn = open_conn(scene, 2, 65536);
+	for (i = 0; i < 4 * SCENE_QUEUE; i++) {
+		control(scene, conn, VSOCKDEV_SEND_CREDIT_REQUEST);
+		KUNIT_ASSERT_TRUE(test, scene_take(scene, &hdr));
+		data += hdr.op == VIRTIO_VSOCK_OP_RW;
+	}
+	KUNIT_EXPECT_EQ(test, data, SCENE_QUEUE);
+}
+
 /* Not even then is a connection's data sent before its RESPONSE */
 static void sched_response_is_first(struct kunit *test)
 {
@@ -758,6 +780,7 @@ static struct kunit_case sched_tests[] = {
 	KUNIT_CASE(sched_drop_data),
 	KUNIT_CASE(sched_control_overtakes_data),
 	KUNIT_CASE(sched_takes_turns),
+	KUNIT_CASE(sched_takes_turns_when_full),
 	KUNIT_CASE(sched_response_is_first),
 	KUNIT_CASE(sched_split_vmo),
 	KUNIT_CASE(sched_vmo_frames_come_back),
