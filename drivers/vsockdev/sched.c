@@ -299,14 +299,14 @@ static void window_shrank(struct vsockdev_conn *conn)
 
 static bool run_data(struct vsockdev *vd)
 {
+	bool its_turn = vd->sched.passed_over;
 	struct vsockdev_frame *frame;
 	struct vsockdev_conn *conn;
 	u32 len;
 
 	conn = list_first_entry_or_null(&vd->sched.active,
 					struct vsockdev_conn, tx_node);
-	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring,
-						  vd->sched.passed_over))
+	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring, its_turn))
 		return false;
 	if (is_crowded(conn))
 		return true;
