@@ -434,7 +434,9 @@ TEST_F(packet, fits_a_tiny_ring)
 	static const struct {
 		uint64_t features;
 		uint32_t size;
-	} rings[] = { { 0, 1 }, { 0, 2 }, { 0, 4 }, { INDIRECT, 1 }, { INDIRECT, 2 } };
+	} rings[] = {
+		{ 0, 1 }, { 0, 2 }, { 0, 4 }, { INDIRECT, 1 }, { INDIRECT, 2 },
+	};
 	int file = scattered_file(256 * KIB);
 
 	for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
@@ -471,6 +473,7 @@ static uint32_t flow_shrink(struct flow *flow, uint32_t more, uint32_t total)
 		more = total - sent;
 	flow->buf_alloc = sent + more - flow->fwd_cnt;
 	flow_tell(flow);
+	/* When this is taken, what the first one said has been acted on */
 	flow_tell(flow);
 	late = info_of(flow->fake->dev.fd).tx_bytes;
 	return late > sent + more ? late : sent + more;
