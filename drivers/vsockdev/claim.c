@@ -319,9 +319,8 @@ void vsockdev_sock_release(struct vsockdev_sock *vs)
 	sk->sk_data_ready(sk);
 	sk->sk_write_space(sk);
 	skb_queue_purge(&vs->skbs);
-	vsockdev_worker_fput(vs->sock->file);
 	put_cred(vs->cred);
-	kfree_rcu(vs, rcu);
+	vsockdev_sock_close(vs);
 	vsockdev_conn_put(conn);
 	module_put(THIS_MODULE);
 }

@@ -6,6 +6,7 @@
 #define VSOCKDEV_CLAIM_H
 
 #include <linux/atomic.h>
+#include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <net/sock.h>
@@ -16,6 +17,7 @@ struct vsockdev_conn;
 /**
  * struct vsockdev_sock - a claimed socket
  * @rcu: frees it
+ * @cut_node: in the list of those to be ended, see abort.c
  * @sock: the socket; the reference is one to its file
  * @conn: the connection, a reference
  * @cred: of whoever passed the socket: what is written to it is theirs
@@ -31,9 +33,14 @@ struct vsockdev_conn;
  * @seqpacket: it is an AF_UNIX socket that keeps messages apart
  * @reads_ended: vsockdev_sock_end_reads() was called
  * @writes_ended: vsockdev_sock_end_writes() was called
+ * @cut_off: AF_UNIX: vsockdev_sock_abort() was called, and the program has its
+ *	end still
  */
 struct vsockdev_sock {
-	struct rcu_head rcu;
+	union {
+		struct rcu_head rcu;
+		struct llist_node cut_node;
+	};
 	struct socket *sock;
 	struct vsockdev_conn *conn;
 	const struct cred *cred;
@@ -49,6 +56,7 @@ struct vsockdev_sock {
 	bool seqpacket;
 	bool reads_ended;
 	bool writes_ended;
+	bool cut_off;
 };
 
 /* As AF_UNIX itself sees it: not just one byte */
@@ -63,5 +71,8 @@ static inline void vsockdev_sock_note_error(struct vsockdev_sock *vs,
 {
 	cmpxchg(&vs->error, 0, error);
 }
+
+/* abort.c: the last step of a release */
+void vsockdev_sock_close(struct vsockdev_sock *vs);
 
 #endif /* VSOCKDEV_CLAIM_H */

@@ -10,7 +10,6 @@
 #include <linux/bvec.h>
 #include <linux/cred.h>
 #include <linux/net.h>
-#include <linux/rcupdate.h>
 #include <linux/sizes.h>
 #include <linux/uio.h>
 #include <net/af_unix.h>
@@ -295,53 +294,6 @@ bool vsockdev_sock_unread(const struct vsockdev_sock *vs)
 	/* An skb gives its last byte back only after the pump was woken */
 	return vs->seqpacket &&
 	       sk_wmem_alloc_get(vs->sock->sk) >= SKB_TRUESIZE(1);
-}
-
-static void set_error(struct sock *peer, int shutdown)
-{
-	unix_state_lock(peer);
-	WRITE_ONCE(peer->sk_shutdown, peer->sk_shutdown | shutdown);
-	WRITE_ONCE(peer->sk_err, ECONNRESET);
-	unix_state_unlock(peer);
-	sk_error_report(peer);
-}
-
-/*
- * A reader of a stream looks for an error when its queue is empty, and before
- * it looks whether there is an end of file. A writer must find the end first,
- * or it would take the error away from the reader.
- *
- * Where messages are kept apart, a reader looks for the error first and for
- * the end a little later, without a lock. So the end must not come before
- * each reader that missed the error is through.
- */
-static void abort_unix(struct vsockdev_sock *vs)
-{
-	struct sock *peer = unix_peer_get(vs->sock->sk);
-
-	if (peer) {
-		set_error(peer, vs->seqpacket ? SEND_SHUTDOWN : SHUTDOWN_MASK);
-		sock_put(peer);
-	}
-	if (vs->seqpacket)
-		synchronize_rcu_tasks();
-	kernel_sock_shutdown(vs->sock, SHUT_RDWR);
-}
-
-/**
- * vsockdev_sock_abort() - the stream is cut off: no end of file, an error
- * @vs: the socket
- *
- * The program reads what was handed over and then gets ECONNRESET.
- */
-void vsockdev_sock_abort(struct vsockdev_sock *vs)
-{
-	vs->reads_ended = true;
-	vs->writes_ended = true;
-	if (vs->tcp)
-		tcp_abort(vs->sock->sk, ECONNRESET);
-	else
-		abort_unix(vs);
 }
 
 /**

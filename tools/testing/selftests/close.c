@@ -91,6 +91,13 @@ static void wait_unread(int sock)
 		fail("no bytes came");
 }
 
+static bool is_writable(int sock)
+{
+	struct pollfd fds = { .fd = sock, .events = POLLOUT };
+
+	return poll(&fds, 1, 0);
+}
+
 TEST_F(closing, half_close_of_the_program_sends_everything_then_the_end)
 {
 	if (!host_is_ours())
@@ -402,6 +409,37 @@ TEST_F(closing, send_rst_wakes_a_blocked_writer)
 
 	finish(job);
 	expect_no_event(&self->dev, self->link.id);
+}
+
+/*
+ * A socket tells its error once, and a writer may be there first. The reader
+ * must not take the end for that of a whole stream.
+ */
+TEST_F(closing, send_rst_is_told_to_a_reader_beside_blocked_writers)
+{
+	struct job *reader, *writers[4];
+	unsigned int i;
+
+	for (int round = 0; round < 20; round++) {
+		reader = start_receiving(self->link.sock,
+					 TRANSFER(2, 1000, 1000),
+					 TRANSFER_TO_END, TRANSFER_RESET);
+		for (i = 0; i < ARRAY_SIZE(writers); i++)
+			writers[i] = start_sending(self->link.sock,
+						   TRANSFER(1, 65536, 65536),
+						   TRANSFER_TO_END,
+						   TRANSFER_BROKEN);
+		peer_do(&self->peer, "ok", "unread");
+		WAIT_FOR(!is_writable(self->link.sock));
+		ASSERT_EQ(0, send_rst(self->dev.fd, self->link.addr, 0));
+		for (i = 0; i < ARRAY_SIZE(writers); i++)
+			finish(writers[i]);
+		finish(reader);
+
+		link_close(&self->link);
+		peer_do(&self->peer, "ok", "close");
+		self->link = peer_connect(&self->dev, &self->peer);
+	}
 }
 
 TEST_F(closing, send_rst_drops_the_unread_events_of_the_connection)

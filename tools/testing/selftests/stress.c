@@ -238,15 +238,22 @@ static long sockets_used(void)
 	return used;
 }
 
-/* What tests before had under way is gone. */
+/*
+ * What tests before had under way is gone. A socket that was cut off stays for
+ * two grace periods, without a reference to the module.
+ */
 static long sockets_settled(void)
 {
 	struct guard guard = guard_start();
-	long used, before = -1;
+	long used, before;
 
 	WAIT_FOR(module_refs() == 0);
-	while ((used = sockets_used()) != before && guard_wait(&guard))
+	used = sockets_used();
+	do {
 		before = used;
+		sleep(3);
+		used = sockets_used();
+	} while (used != before && guard_wait(&guard));
 	return used;
 }
 
