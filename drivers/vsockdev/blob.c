@@ -8,8 +8,10 @@
  * truncates meanwhile is noticed: the pages that are under way stay, the next
  * one is missing.
  *
- * Nothing is allocated for the holes of a memfd; they go out from the zero
- * page. Other files fill their holes themselves when they are read.
+ * Nothing is allocated for the holes of a memfd; they go out from one page of
+ * zeros. Other files fill their holes themselves when they are read. The page
+ * is ours, as the kernel's own is part of its image in places, which a device
+ * may not reach: under User Mode Linux it cannot.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -50,6 +52,9 @@ struct vsockdev_blob {
 	loff_t pos;
 	loff_t end;
 };
+
+/* What a hole consists of */
+static struct page *zeros;
 
 /* memfd and tmpfs. What is swapped out comes back, what is not there does not */
 static struct page *get_shmem_page(struct file *file, pgoff_t index)
@@ -189,7 +194,7 @@ static struct page *next_page(struct vsockdev_blob *blob)
 	if (IS_ERR(page))
 		return page;
 	if (!page) {
-		page = ZERO_PAGE(0);
+		page = zeros;
 		get_page(page);
 	}
 	if (i_size_read(blob->file->f_mapping->host) < blob->end ||
@@ -274,4 +279,23 @@ void vsockdev_blob_close(struct vsockdev_blob *blob)
 {
 	vsockdev_worker_fput(blob->file);
 	kfree(blob);
+}
+
+/**
+ * vsockdev_blob_init() - make what holes consist of
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vsockdev_blob_init(void)
+{
+	zeros = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	return zeros ? 0 : -ENOMEM;
+}
+
+/**
+ * vsockdev_blob_exit() - free it, when nothing is under way any more
+ */
+void vsockdev_blob_exit(void)
+{
+	__free_page(zeros);
 }

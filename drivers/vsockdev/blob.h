@@ -15,4 +15,7 @@ struct vsockdev_frame *vsockdev_blob_read(struct vsockdev_blob *blob, u32 len,
 					  u32 runs);
 void vsockdev_blob_close(struct vsockdev_blob *blob);
 
+int vsockdev_blob_init(void);
+void vsockdev_blob_exit(void);
+
 #endif /* VSOCKDEV_BLOB_H */

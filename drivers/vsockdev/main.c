@@ -4,6 +4,7 @@
  */
 #include <linux/module.h>
 
+#include "blob.h"
 #include "device.h"
 #include "sock.h"
 #include "workers.h"
@@ -19,9 +20,12 @@ static int __init vsockdev_init(void)
 	ret = vsockdev_sock_init();
 	if (ret)
 		return ret;
-	ret = vsockdev_workers_init();
+	ret = vsockdev_blob_init();
 	if (ret)
 		return ret;
+	ret = vsockdev_workers_init();
+	if (ret)
+		goto err_blob;
 	ret = vsockdev_chardev_init();
 	if (ret)
 		goto err_workers;
@@ -34,6 +38,8 @@ err_chardev:
 	vsockdev_chardev_exit();
 err_workers:
 	vsockdev_workers_exit();
+err_blob:
+	vsockdev_blob_exit();
 	return ret;
 }
 
@@ -48,6 +54,7 @@ static void __exit vsockdev_exit(void)
 	vsockdev_sock_exit();
 	vsockdev_workers_exit();
 	vsockdev_chardev_exit();
+	vsockdev_blob_exit();
 }
 
 module_init(vsockdev_init);
