@@ -454,6 +454,7 @@ static void set_defaults(struct play *p)
 	values_set(&p->values, "taken", 0);
 	values_set(&p->values, "tx_num", p->h->vs->txq->num);
 	values_set(&p->values, "rx_num", p->h->vs->rxq->num);
+	values_set(&p->values, "rx_bufs", virtq_available(p->h->vs->rxq));
 }
 
 int play_start(struct hostile *h, const char *name, struct play **play)

@@ -160,18 +160,18 @@ static bool chain_load(struct virtq *vq, struct virtq_chain *chain)
 	return true;
 }
 
-static bool available(struct virtq *vq)
+uint16_t virtq_available(struct virtq *vq)
 {
 	uint16_t n;
 
 	if (!vq->running || vq->broken)
-		return false;
+		return 0;
 	n = load16(&vq->avail->idx) - vq->last_avail;
 	if (n > vq->num) {
 		log_verbose("ring broken: %u buffers in a ring of %u", n,
 			    vq->num);
 		vq->broken = true;
-		return false;
+		return 0;
 	}
 	return n;
 }
@@ -183,7 +183,7 @@ struct virtq_chain *virtq_next(struct virtq *vq)
 	while (!vq->have_chain) {
 		uint16_t slot = vq->last_avail & (vq->num - 1);
 
-		if (!available(vq))
+		if (!virtq_available(vq))
 			return NULL;
 		chain->head = load16(&vq->avail->ring[slot]);
 		if (chain->head >= vq->num) {
@@ -266,5 +266,5 @@ bool virtq_listen(struct virtq *vq)
 		store16(&vq->used->flags, 0);
 	/* The wish must be out before the index is read again. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return vq->have_chain || available(vq);
+	return vq->have_chain || virtq_available(vq);
 }

@@ -58,6 +58,9 @@ void virtq_stop(struct virtq *vq);
 /* The oldest available chain, the same one until it is done; or NULL. */
 struct virtq_chain *virtq_next(struct virtq *vq);
 
+/* How many chains the guest says are available. */
+uint16_t virtq_available(struct virtq *vq);
+
 /* Hands that chain back with @len bytes written. Flush makes it seen. */
 void virtq_done(struct virtq *vq, uint32_t len);
 
