@@ -297,34 +297,12 @@ static void window_shrank(struct vsockdev_conn *conn)
 	}
 }
 
-static bool run_data(struct vsockdev *vd)
+/* A data frame is in the TX queue, and its connection has paid for it */
+static void data_sent(struct vsockdev_conn *conn, struct vsockdev_frame *frame)
 {
-	bool its_turn = vd->sched.passed_over;
-	struct vsockdev_frame *frame;
-	struct vsockdev_conn *conn;
-	u32 len;
+	struct vsockdev *vd = conn->vd;
+	u32 len = frame->len;
 
-	conn = list_first_entry_or_null(&vd->sched.active,
-					struct vsockdev_conn, tx_node);
-	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring, its_turn))
-		return false;
-	if (is_crowded(conn))
-		return true;
-	frame = list_first_entry(&conn->tx_frames, struct vsockdev_frame,
-				 node);
-	len = frame->len;
-	if (conn->tx_deficit < len) {
-		conn->tx_deficit += QUANTUM;
-		list_move_tail(&conn->tx_node, &vd->sched.active);
-		return true;
-	}
-	if (len > vsockdev_credit_tx_space(&conn->credit)) {
-		window_shrank(conn);
-		return true;
-	}
-	if (!vsockdev_sched_packet(conn, VIRTIO_VSOCK_OP_RW, frame->flags,
-				   frame))
-		return false;
 	unstage(conn, frame);
 	conn->tx_in_ring++;
 	conn->tx_ring_bytes += len;
@@ -340,7 +318,43 @@ static bool run_data(struct vsockdev *vd)
 	if (!conn->control)
 		vsockdev_sched_forget(conn);
 	frame_sent(conn);
-	return true;
+}
+
+/* What became of a turn to send data */
+enum turn {
+	TURN_IDLE,	/* nobody has data, or there is no room for it */
+	TURN_PASSED,	/* whose turn it was did not send, another may */
+	TURN_SENT,
+};
+
+static enum turn run_data(struct vsockdev *vd)
+{
+	bool its_turn = vd->sched.passed_over;
+	struct vsockdev_frame *frame;
+	struct vsockdev_conn *conn;
+
+	conn = list_first_entry_or_null(&vd->sched.active,
+					struct vsockdev_conn, tx_node);
+	if (!conn || !vsockdev_ring_tx_data_room(&vd->ring, its_turn))
+		return TURN_IDLE;
+	if (is_crowded(conn))
+		return TURN_PASSED;
+	frame = list_first_entry(&conn->tx_frames, struct vsockdev_frame,
+				 node);
+	if (conn->tx_deficit < frame->len) {
+		conn->tx_deficit += QUANTUM;
+		list_move_tail(&conn->tx_node, &vd->sched.active);
+		return TURN_PASSED;
+	}
+	if (frame->len > vsockdev_credit_tx_space(&conn->credit)) {
+		window_shrank(conn);
+		return TURN_PASSED;
+	}
+	if (!vsockdev_sched_packet(conn, VIRTIO_VSOCK_OP_RW, frame->flags,
+				   frame))
+		return TURN_IDLE;
+	data_sent(conn, frame);
+	return TURN_SENT;
 }
 
 /* Credit can come early or late, but nothing goes ahead of a RESPONSE */
@@ -361,17 +375,18 @@ static bool may_overtake(struct vsockdev *vd)
  */
 static bool catch_up(struct vsockdev *vd)
 {
-	if (!vd->sched.passed_over)
-		return false;
-	while (vd->sched.passed_over && may_overtake(vd) && run_data(vd))
-		;
-	return !vd->sched.passed_over;
+	enum turn turn = TURN_PASSED;
+
+	while (turn == TURN_PASSED && vd->sched.passed_over && may_overtake(vd))
+		turn = run_data(vd);
+	return turn == TURN_SENT;
 }
 
 /* Sends what there is, in the order of its importance, as long as it fits */
 static bool fill(struct vsockdev *vd)
 {
-	bool more, sent = catch_up(vd);
+	bool sent = catch_up(vd);
+	enum turn turn;
 
 	/* Sending data can make a control packet due, so go round */
 	do {
@@ -379,11 +394,14 @@ static bool fill(struct vsockdev *vd)
 			vd->sched.passed_over = !list_empty(&vd->sched.active);
 			sent = true;
 		}
-		more = false;
-		while (list_empty(&vd->sched.control) && run_data(vd))
-			more = true;
-		sent |= more;
-	} while (more);
+		turn = TURN_IDLE;
+		while (list_empty(&vd->sched.control)) {
+			turn = run_data(vd);
+			if (turn == TURN_IDLE)
+				break;
+			sent |= turn == TURN_SENT;
+		}
+	} while (turn != TURN_IDLE);
 	return sent;
 }
 
