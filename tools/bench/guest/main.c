@@ -183,11 +183,13 @@ static void print_sample(const char *key, const struct run *run, int round,
 	fflush(stdout);
 }
 
-static void print_memcpy(int round)
+/* What limits both sides. */
+static void print_machine(int round)
 {
 	static const struct run none = { .label = "none", .variant = plain };
 
 	print_sample("memcpy", &none, round, memcpy_rate());
+	print_sample("syscall", &none, round, syscall_cost());
 }
 
 /* Nothing here lasts that long but a hang. */
@@ -256,7 +258,7 @@ static void do_measure(const struct measure *measure)
 	     round++) {
 		for (int i = 0; i < count; i++)
 			do_run(measure, &runs[i], round);
-		print_memcpy(round);
+		print_machine(round);
 	}
 }
 

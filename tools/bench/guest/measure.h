@@ -65,6 +65,7 @@ void load_stop(const struct run *run, struct load *load);
 double wall_now(void);
 double cpu_now(const struct run *run);
 double memcpy_rate(void);
+double syscall_cost(void);
 
 /*
  * How much to do the next time, when this took so long. Not less than now: to
