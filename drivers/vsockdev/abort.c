@@ -4,30 +4,30 @@
  *
  * DOC: What is cut off must not look complete. The program reads what was
  * handed over, then gets ECONNRESET, and an end of file only after that. But a
- * socket tells its error once, to whoever asks first, and that may be a thread
- * that writes; the one that reads would find nothing but the end.
+ * socket of AF_UNIX tells its error once, to whoever asks first. That may be a
+ * thread whose write was blocked, any thread that asks for SO_ERROR, or a read
+ * that returns some bytes and forgets the error, as with MSG_WAITALL. Who reads
+ * then would find nothing but the end.
  *
- * So AF_UNIX is cut off in steps. At once, the program's end takes no more
- * bytes and has the error, but no end of file: a reader gets the error or goes
- * on waiting. Whoever begins to write now finds out that it may not before it
- * looks for an error; only where messages are kept apart it is the other way
- * round. A writer that had begun before may still take the error away, until
- * each of them is through, which is a grace period of RCU-tasks. Then the error
- * is set again if it is gone.
+ * So the end comes in two steps. At once, the program's end takes no more bytes
+ * and has the error, but no end of file: a reader gets the error or goes on
+ * waiting. The second step is taken when somebody has asked: the error is set
+ * again, and the end comes. There is no call when that happens, so the socket is
+ * looked at from time to time, until then or until the program closes it.
  *
- * A reader of a stream looks for the error and then for the end under a lock;
- * where messages are kept apart, it has none. After one more grace period, each
- * that missed the error is through, and the end may come.
+ * A thread that was about to write when the first step was taken looks for the
+ * error before it looks for the end. It is through before the second step, and
+ * those that begin to write later find the end first. (Where messages are kept
+ * apart they do not, and so each gets the error that there is.)
  *
- * Nobody waits for all this: one work item does it for all sockets that were
- * cut off meanwhile. It holds a reference to their files, and nothing that can
- * make it wait for a program.
+ * A reader of a stream looks for the error and then for the end under a lock.
+ * Where messages are kept apart there is none, so the end comes only when each
+ * reader that missed the error is through.
  */
-#include <linux/llist.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/net.h>
 #include <linux/rcupdate.h>
-#include <linux/sched.h>
-#include <linux/workqueue.h>
 #include <net/af_unix.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -35,15 +35,14 @@
 #include "claim.h"
 #include "compat.h"
 #include "sock.h"
-#include "workers.h"
 
-/* Enough for a task that is awake to have its turn, where nobody counts turns */
-#define TURN	(HZ / 4)
-
-static void end_work(struct work_struct *work);
-
-static LLIST_HEAD(cut_off);
-static DECLARE_WORK(cut_off_work, end_work);
+/*
+ * Until the first look, and at most between two of them. The former is also for
+ * kernels without RCU-tasks, where a grace period says nothing of threads that
+ * were woken and are not running yet.
+ */
+#define LOOK_FIRST	(HZ / 10)
+#define LOOK_MAX	(2 * HZ)
 
 static void end(struct sock *sk, int directions)
 {
@@ -52,101 +51,93 @@ static void end(struct sock *sk, int directions)
 	unix_state_unlock(sk);
 }
 
-static void fail(struct sock *sk)
+static void fail(struct sock *peer)
 {
-	WRITE_ONCE(sk->sk_err, ECONNRESET);
-	sk_error_report(sk);
+	WRITE_ONCE(peer->sk_err, ECONNRESET);
+	sk_error_report(peer);
 }
 
-/* The first step. Returns false if the program has closed its end */
-static bool cut_off_peer(struct sock *sk)
+static void first_step(struct vsockdev_sock *vs, struct sock *peer)
 {
-	struct sock *peer = unix_peer_get(sk);
-	bool alive;
+	vs->cut_off = true;
+	vs->look_delay = LOOK_FIRST;
+	vs->look_at = jiffies + LOOK_FIRST;
+	end(vs->sock->sk, SHUTDOWN_MASK);
+	end(peer, SEND_SHUTDOWN);
+	fail(peer);
+}
 
-	if (!peer)
-		return false;
-	alive = !sock_flag(peer, SOCK_DEAD);
-	if (alive) {
-		end(sk, SHUTDOWN_MASK);
-		end(peer, SEND_SHUTDOWN);
-		fail(peer);
+static void second_step(struct vsockdev_sock *vs, struct sock *peer)
+{
+	synchronize_rcu_tasks();
+	fail(peer);
+	if (vs->seqpacket)
+		synchronize_rcu_tasks();
+	kernel_sock_shutdown(vs->sock, SHUT_RDWR);
+}
+
+/* Whether the error was told. If not, jiffies until the next look */
+static unsigned long look(struct vsockdev_sock *vs, struct sock *peer)
+{
+	unsigned long now = jiffies;
+
+	if (time_before(now, vs->look_at))
+		return vs->look_at - now;
+	if (!READ_ONCE(peer->sk_err))
+		return 0;
+	vs->look_delay = min(2 * vs->look_delay, LOOK_MAX);
+	vs->look_at = now + vs->look_delay;
+	return vs->look_delay;
+}
+
+/* It is closed, or the other end of a relay: our pumps take no errors away */
+static bool nobody_asks(const struct sock *peer)
+{
+	return sock_flag(peer, SOCK_DEAD) || vsockdev_sock_is_claimed(peer);
+}
+
+static unsigned long abort_unix(struct vsockdev_sock *vs, struct sock *peer)
+{
+	unsigned long delay;
+
+	if (!vs->cut_off)
+		first_step(vs, peer);
+	if (nobody_asks(peer)) {
+		kernel_sock_shutdown(vs->sock, SHUT_RDWR);
+		return 0;
 	}
-	sock_put(peer);
-	return alive;
+	delay = look(vs, peer);
+	if (!delay)
+		second_step(vs, peer);
+	return delay;
 }
 
 /**
  * vsockdev_sock_abort() - the stream is cut off: no end of file, an error
- * @vs: the socket, which is to be released next
+ * @vs: the socket, of which nothing is written any more
  *
  * The program reads what was handed over and then gets ECONNRESET.
+ *
+ * Context: the pump; may sleep for grace periods.
+ * Return: 0 when that is done, and the socket may be released. Otherwise jiffies
+ * after which this is to be called again: the program has its end open and does
+ * not know yet. The pump is woken when it closes that.
  */
-void vsockdev_sock_abort(struct vsockdev_sock *vs)
+unsigned long vsockdev_sock_abort(struct vsockdev_sock *vs)
 {
+	unsigned long delay = 0;
+	struct sock *peer;
+
 	vs->reads_ended = true;
 	vs->writes_ended = true;
-	if (vs->tcp)
+	if (vs->tcp) {
 		tcp_abort(vs->sock->sk, ECONNRESET);
-	else
-		vs->cut_off = cut_off_peer(vs->sock->sk);
-}
-
-static void renew_error(struct sock *sk)
-{
-	struct sock *peer = unix_peer_get(sk);
-
-	if (!peer)
-		return;
-	if (!READ_ONCE(peer->sk_err))
-		fail(peer);
-	sock_put(peer);
-}
-
-static void close_now(struct vsockdev_sock *vs)
-{
-	vsockdev_worker_fput(vs->sock->file);
-	kfree_rcu(vs, rcu);
-}
-
-/*
- * Until each task that was about to look at the error or the end has done so.
- * Where the kernel has no RCU-tasks, a grace period of RCU stands for it. That
- * does not wait for tasks that were woken and are not running yet.
- */
-static void wait_for_tasks(void)
-{
-	synchronize_rcu_tasks();
-	if (!IS_ENABLED(CONFIG_TASKS_RCU))
-		schedule_timeout_uninterruptible(TURN);
-}
-
-/* The later steps, for all sockets that had the first one before this began */
-static void end_work(struct work_struct *work)
-{
-	struct llist_node *list = llist_del_all(&cut_off);
-	struct vsockdev_sock *vs, *next;
-
-	wait_for_tasks();
-	llist_for_each_entry(vs, list, cut_node)
-		renew_error(vs->sock->sk);
-	wait_for_tasks();
-	llist_for_each_entry_safe(vs, next, list, cut_node) {
-		kernel_sock_shutdown(vs->sock, SHUT_RDWR);
-		close_now(vs);
+		return 0;
 	}
-}
-
-/**
- * vsockdev_sock_close() - give the file of a socket back
- * @vs: the socket, which has nothing of ours any more; freed by this
- *
- * If it was cut off, it stays until the program can know that.
- */
-void vsockdev_sock_close(struct vsockdev_sock *vs)
-{
-	if (!vs->cut_off)
-		close_now(vs);
-	else if (llist_add(&vs->cut_node, &cut_off))
-		queue_work(vsockdev_wq, &cut_off_work);
+	peer = unix_peer_get(vs->sock->sk);
+	if (peer) {
+		delay = abort_unix(vs, peer);
+		sock_put(peer);
+	}
+	return delay;
 }

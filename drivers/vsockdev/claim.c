@@ -211,6 +211,17 @@ static bool callbacks_are_ours(const struct sock *sk)
 	       sk->sk_error_report == sock_state_change;
 }
 
+/**
+ * vsockdev_sock_is_claimed() - tells whether a socket is in our hands
+ * @sk: any socket
+ *
+ * Return: true if so; it may be given back at any time.
+ */
+bool vsockdev_sock_is_claimed(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_data_ready) == sock_data_ready;
+}
+
 /*
  * Gives the callbacks back, once. Somebody, such as TLS, may have put others
  * on top of ours; those remember ours and will call them, so the module must
@@ -319,8 +330,9 @@ void vsockdev_sock_release(struct vsockdev_sock *vs)
 	sk->sk_data_ready(sk);
 	sk->sk_write_space(sk);
 	skb_queue_purge(&vs->skbs);
+	vsockdev_worker_fput(vs->sock->file);
 	put_cred(vs->cred);
-	vsockdev_sock_close(vs);
+	kfree_rcu(vs, rcu);
 	vsockdev_conn_put(conn);
 	module_put(THIS_MODULE);
 }

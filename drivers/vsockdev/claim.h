@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vsockdev - inside of a claimed socket, for claim.c and sock.c only
+ * vsockdev - inside of a claimed socket, for claim.c, sock.c, abort.c and intake.c
  */
 #ifndef VSOCKDEV_CLAIM_H
 #define VSOCKDEV_CLAIM_H
 
 #include <linux/atomic.h>
-#include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <net/sock.h>
@@ -17,7 +16,6 @@ struct vsockdev_conn;
 /**
  * struct vsockdev_sock - a claimed socket
  * @rcu: frees it
- * @cut_node: in the list of those to be ended, see abort.c
  * @sock: the socket; the reference is one to its file
  * @conn: the connection, a reference
  * @cred: of whoever passed the socket: what is written to it is theirs
@@ -27,20 +25,20 @@ struct vsockdev_conn;
  * @error_report: likewise
  * @skbs: AF_UNIX: taken from the receive queue, oldest first
  * @offset: bytes of the first one that were read
- * @pending: bytes in @skbs that were not
  * @error: what ended the socket, negative errno; the first one stays
+ * @pending: bytes in @skbs that were not read
+ * @look_at: jiffies when vsockdev_sock_abort() may take its second step
+ * @look_delay: jiffies from the last look to that one
+ * @cut_off: AF_UNIX: it took its first step
  * @tcp: it is a TCP socket
  * @seqpacket: it is an AF_UNIX socket that keeps messages apart
  * @reads_ended: vsockdev_sock_end_reads() was called
  * @writes_ended: vsockdev_sock_end_writes() was called
- * @cut_off: AF_UNIX: vsockdev_sock_abort() was called, and the program has its
- *	end still
+ *
+ * There may be very many, so it is to be no larger than it is.
  */
 struct vsockdev_sock {
-	union {
-		struct rcu_head rcu;
-		struct llist_node cut_node;
-	};
+	struct rcu_head rcu;
 	struct socket *sock;
 	struct vsockdev_conn *conn;
 	const struct cred *cred;
@@ -50,13 +48,15 @@ struct vsockdev_sock {
 	void (*error_report)(struct sock *sk);
 	struct sk_buff_head skbs;
 	u32 offset;
-	size_t pending;
 	int error;
+	size_t pending;
+	unsigned long look_at;
+	u16 look_delay;
+	bool cut_off;
 	bool tcp;
 	bool seqpacket;
 	bool reads_ended;
 	bool writes_ended;
-	bool cut_off;
 };
 
 /* As AF_UNIX itself sees it: not just one byte */
@@ -72,7 +72,7 @@ static inline void vsockdev_sock_note_error(struct vsockdev_sock *vs,
 	cmpxchg(&vs->error, 0, error);
 }
 
-/* abort.c: the last step of a release */
-void vsockdev_sock_close(struct vsockdev_sock *vs);
+/* claim.c */
+bool vsockdev_sock_is_claimed(const struct sock *sk);
 
 #endif /* VSOCKDEV_CLAIM_H */

@@ -123,7 +123,8 @@ struct vsockdev_chunk {
  * @rx_discard: the program does not want what comes
  * @rx_ended: all that the peer sent before its SHUTDOWN was handed over
  * @aborted: do not hand over what is left, or wait until it is
- * @lingering: DEAD, and its TCP socket has bytes that it may not lose
+ * @lingering: DEAD, and its TCP socket has bytes that it may not lose, or the
+ *	program cannot know yet that its stream was cut off
  * @linger_due: a close timeout has passed since @linger_left was noted
  * @user_closed: the program closed its end
  * @closing: the close timeout runs, restarted by each progress

@@ -140,16 +140,30 @@ static bool is_finished(struct vsockdev_conn *conn)
 	return !left || has_lingered(conn, left);
 }
 
+/* Returns true if the program can know that its stream was cut off */
+static bool cut_off(struct vsockdev_conn *conn)
+{
+	unsigned long delay = vsockdev_sock_abort(conn->sock);
+
+	if (!delay)
+		return true;
+	spin_lock(&conn->vd->lock);
+	conn->lingering = true;
+	vsockdev_conn_arm(conn, delay);
+	spin_unlock(&conn->vd->lock);
+	return false;
+}
+
 /* Gives the socket back when it may go */
 static void finish(struct vsockdev_conn *conn)
 {
 	struct vsockdev_sock *vs = conn->sock;
 	struct vsockdev_blob *blob = NULL;
-	bool finished, cut_off;
+	bool finished, complete;
 
 	spin_lock(&conn->vd->lock);
 	finished = is_finished(conn);
-	cut_off = !conn->rx_ended;
+	complete = conn->rx_ended;
 	if (finished) {
 		vsockdev_conn_disarm(conn);
 		swap(blob, conn->blob);
@@ -159,8 +173,8 @@ static void finish(struct vsockdev_conn *conn)
 		return;
 	if (blob)
 		vsockdev_blob_close(blob);
-	if (cut_off)
-		vsockdev_sock_abort(vs);
+	if (!complete && !cut_off(conn))
+		return;
 	/* To close a socket with bytes unread would be an abort, too */
 	vsockdev_sock_end_reads(vs);
 	vsockdev_sock_discard(vs);

@@ -442,6 +442,35 @@ TEST_F(closing, send_rst_is_told_to_a_reader_beside_blocked_writers)
 	}
 }
 
+/* What this read has not got is forgotten with the error. */
+TEST_F(closing, send_rst_is_told_after_a_read_that_waits_for_all)
+{
+	char bytes[2000];
+
+	peer_do(&self->peer, "done 1000", "send 1 1000");
+	wait_unread(self->link.sock);
+	ASSERT_EQ(0, send_rst(self->dev.fd, self->link.addr, self->link.id));
+
+	ASSERT_EQ(1000, recv(self->link.sock, bytes, sizeof(bytes),
+			     MSG_WAITALL));
+	expect_end(self->link.sock, TRANSFER_RESET);
+	expect_end(self->link.sock, TRANSFER_EOF);
+}
+
+TEST_F(closing, send_rst_is_told_to_who_reads_and_to_who_asks)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	ASSERT_EQ(0, send_rst(self->dev.fd, self->link.addr, self->link.id));
+	WAIT_FOR(poll_now(self->link.sock) & POLLERR);
+	ASSERT_EQ(0, getsockopt(self->link.sock, SOL_SOCKET, SO_ERROR, &error,
+				&len));
+	ASSERT_EQ(ECONNRESET, error);
+	expect_end(self->link.sock, TRANSFER_RESET);
+	expect_end(self->link.sock, TRANSFER_EOF);
+}
+
 TEST_F(closing, send_rst_drops_the_unread_events_of_the_connection)
 {
 	if (!host_is_ours())

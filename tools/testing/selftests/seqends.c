@@ -533,6 +533,20 @@ TEST_F_TIMEOUT(seqends, ends_with_an_error_after_the_last_message, LONG_SECONDS)
 }
 
 /* An RST that names the other type is of no connection. */
+/* A writer gets the error that there is; then the reader gets another one. */
+TEST_F(seqends, ends_with_an_error_for_who_writes_and_for_who_reads)
+{
+	struct talk *talk = &self->talk;
+
+	talk_connect(talk, &self->fake);
+	host_ends(talk, VIRTIO_VSOCK_OP_RST, 0);
+	owner_gets_rst(talk, VSOCKDEV_RST_PEER_RESET, ECONNRESET);
+	WAIT_FOR(send(talk->flow.link.sock, "!", 1, MSG_NOSIGNAL) < 0 &&
+		 errno == ECONNRESET);
+	program_gets_end(talk, TRANSFER_RESET);
+	program_gets_end(talk, TRANSFER_EOF);
+}
+
 TEST_F(seqends, ignores_rst_of_a_stream)
 {
 	talk_connect(&self->talk, &self->fake);

@@ -238,22 +238,15 @@ static long sockets_used(void)
 	return used;
 }
 
-/*
- * What tests before had under way is gone. A socket that was cut off stays for
- * two grace periods, without a reference to the module.
- */
+/* What tests before had under way is gone. */
 static long sockets_settled(void)
 {
 	struct guard guard = guard_start();
-	long used, before;
+	long used, before = -1;
 
 	WAIT_FOR(module_refs() == 0);
-	used = sockets_used();
-	do {
+	while ((used = sockets_used()) != before && guard_wait(&guard))
 		before = used;
-		sleep(3);
-		used = sockets_used();
-	} while (used != before && guard_wait(&guard));
 	return used;
 }
 
