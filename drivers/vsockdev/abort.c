@@ -13,7 +13,8 @@
  * and has the error, but no end of file: a reader gets the error or goes on
  * waiting. The second step is taken when somebody has asked: the error is set
  * again, and the end comes. There is no call when that happens, so the socket is
- * looked at from time to time, until then or until the program closes it.
+ * looked at from time to time. If nobody asks, we have the socket for as long as
+ * there are bytes to be read before the error, or for a moment.
  *
  * A thread that was about to write when the first step was taken looks for the
  * error before it looks for the end. It is through before the second step, and
@@ -43,6 +44,9 @@
  */
 #define LOOK_FIRST	(HZ / 10)
 #define LOOK_MAX	(2 * HZ)
+
+/* When this much has passed between two looks, nobody is expected to ask */
+#define PATIENCE	(HZ / 2)
 
 static void end(struct sock *sk, int directions)
 {
@@ -76,14 +80,16 @@ static void second_step(struct vsockdev_sock *vs, struct sock *peer)
 	kernel_sock_shutdown(vs->sock, SHUT_RDWR);
 }
 
-/* Whether the error was told. If not, jiffies until the next look */
+/* 0 if the second step is due, or jiffies until the next look */
 static unsigned long look(struct vsockdev_sock *vs, struct sock *peer)
 {
+	bool unread = vsockdev_sock_unix_unread(vs->sock->sk);
 	unsigned long now = jiffies;
 
 	if (time_before(now, vs->look_at))
 		return vs->look_at - now;
-	if (!READ_ONCE(peer->sk_err))
+	if (!READ_ONCE(peer->sk_err) ||
+	    (vs->look_delay > PATIENCE && !unread))
 		return 0;
 	vs->look_delay = min(2 * vs->look_delay, LOOK_MAX);
 	vs->look_at = now + vs->look_delay;
@@ -120,8 +126,8 @@ static unsigned long abort_unix(struct vsockdev_sock *vs, struct sock *peer)
  *
  * Context: the pump; may sleep for grace periods.
  * Return: 0 when that is done, and the socket may be released. Otherwise jiffies
- * after which this is to be called again: the program has its end open and does
- * not know yet. The pump is woken when it closes that.
+ * after which this is to be called again: the program has its end open, and has
+ * not asked yet. The pump is woken when it closes that.
  */
 unsigned long vsockdev_sock_abort(struct vsockdev_sock *vs)
 {

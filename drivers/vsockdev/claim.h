@@ -65,6 +65,12 @@ static inline bool vsockdev_sock_unix_has_room(const struct sock *sk)
 	return sk_wmem_alloc_get(sk) <= READ_ONCE(sk->sk_sndbuf) / 4;
 }
 
+/* An skb gives its last byte back only after the other end was woken */
+static inline bool vsockdev_sock_unix_unread(const struct sock *sk)
+{
+	return sk_wmem_alloc_get(sk) >= SKB_TRUESIZE(1);
+}
+
 /* What ended a socket is said once, by a callback or by the pump */
 static inline void vsockdev_sock_note_error(struct vsockdev_sock *vs,
 					    int error)

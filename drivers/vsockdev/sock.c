@@ -291,9 +291,7 @@ void vsockdev_sock_end_writes(struct vsockdev_sock *vs)
  */
 bool vsockdev_sock_unread(const struct vsockdev_sock *vs)
 {
-	/* An skb gives its last byte back only after the pump was woken */
-	return vs->seqpacket &&
-	       sk_wmem_alloc_get(vs->sock->sk) >= SKB_TRUESIZE(1);
+	return vs->seqpacket && vsockdev_sock_unix_unread(vs->sock->sk);
 }
 
 /**

@@ -333,7 +333,7 @@ static const struct calamity calamities[] = {
 
 KUNIT_ARRAY_PARAM_DESC(calamity, calamities, name);
 
-/* What there is can be read; then it is cut off, and looks like that */
+/* What there is can be read; then it is cut off, looks like that, and goes */
 static void check_program(struct talk *talk, int which)
 {
 	struct scene_conn *sc = which ? talk->b : talk->a;
@@ -351,6 +351,7 @@ static void check_program(struct talk *talk, int which)
 		KUNIT_EXPECT_EQ(test, ret, -ECONNRESET);
 	KUNIT_EXPECT_EQ(test, talk->read[which], talk->sent[which]);
 	KUNIT_EXPECT_EQ(test, scene_write(sc, talk->bytes, 1), -EPIPE);
+	scene_close(sc);
 	KUNIT_EXPECT_NULL(test, READ_ONCE(sc->conn->sock));
 }
 
