@@ -90,12 +90,14 @@ static void sock_data_ready(struct sock *sk)
 
 /*
  * A stream of AF_UNIX calls this for each skb that its reader is through with.
- * It is of interest only if the socket was full, and then has room for several.
+ * It is of interest only if the socket was full, and then has room for several;
+ * or if nothing more will be written, and the pump waits until all is read.
  */
 static void unix_stream_write_space(struct sock *sk, struct socket *sock)
 {
-	if (vsockdev_sock_unix_has_room(sk) &&
-	    test_and_clear_bit(SOCK_NOSPACE, &sock->flags))
+	if ((READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) ||
+	    (vsockdev_sock_unix_has_room(sk) &&
+	     test_and_clear_bit(SOCK_NOSPACE, &sock->flags)))
 		wake_pump(sk);
 }
 

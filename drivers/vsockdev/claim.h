@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vsockdev - inside of a claimed socket, for claim.c, sock.c, abort.c and intake.c
+ * vsockdev - inside of a claimed socket: claim.c, sock.c, abort.c, intake.c
  */
 #ifndef VSOCKDEV_CLAIM_H
 #define VSOCKDEV_CLAIM_H
@@ -27,9 +27,10 @@ struct vsockdev_conn;
  * @offset: bytes of the first one that were read
  * @error: what ended the socket, negative errno; the first one stays
  * @pending: bytes in @skbs that were not read
- * @look_at: jiffies when vsockdev_sock_abort() may take its second step
- * @look_delay: jiffies from the last look to that one
- * @cut_off: AF_UNIX: it took its first step
+ * @look_at: jiffies when vsockdev_sock_abort() looks at it again
+ * @quiet: looks in a row that found nothing to be done or read
+ * @renewals: errors set again
+ * @cut_off: AF_UNIX: vsockdev_sock_abort() was called
  * @tcp: it is a TCP socket
  * @seqpacket: it is an AF_UNIX socket that keeps messages apart
  * @reads_ended: vsockdev_sock_end_reads() was called
@@ -51,7 +52,8 @@ struct vsockdev_sock {
 	int error;
 	size_t pending;
 	unsigned long look_at;
-	u16 look_delay;
+	u8 quiet;
+	u8 renewals;
 	bool cut_off;
 	bool tcp;
 	bool seqpacket;
@@ -65,7 +67,7 @@ static inline bool vsockdev_sock_unix_has_room(const struct sock *sk)
 	return sk_wmem_alloc_get(sk) <= READ_ONCE(sk->sk_sndbuf) / 4;
 }
 
-/* An skb gives its last byte back only after the other end was woken */
+/* An skb gives its last byte back only after its callback */
 static inline bool vsockdev_sock_unix_unread(const struct sock *sk)
 {
 	return sk_wmem_alloc_get(sk) >= SKB_TRUESIZE(1);

@@ -11,7 +11,7 @@
  * Those of the latter two kinds count against the connection limit, so that
  * neither a host that does not empty its queue nor an owner that does not
  * read can pile them up. Those of the first kind last no longer than the
- * program's descriptor, and are charged to it.
+ * program's end of the socket, and are charged to it.
  *
  * All functions here are called under the device's lock unless they say
  * otherwise. Those that give the TX queue something to do leave it to the

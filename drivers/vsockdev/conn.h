@@ -123,9 +123,9 @@ struct vsockdev_chunk {
  * @rx_discard: the program does not want what comes
  * @rx_ended: all that the peer sent before its SHUTDOWN was handed over
  * @aborted: do not hand over what is left, or wait until it is
- * @lingering: DEAD, and its TCP socket has bytes that it may not lose, or the
- *	program cannot know yet that its stream was cut off
- * @linger_due: a close timeout has passed since @linger_left was noted
+ * @lingering: DEAD, and its TCP socket has bytes that it may not lose, or its
+ *	program may not know yet that the stream was cut off
+ * @linger_due: the time that was waited for since then is over
  * @user_closed: the program closed its end
  * @closing: the close timeout runs, restarted by each progress
  * @tx_frames: staged frames
@@ -149,7 +149,8 @@ struct vsockdev_chunk {
  * @rx_chunks: received bytes
  * @rx_message: SEQPACKET: bytes of the message that did not end yet
  * @rx_messages: SEQPACKET: whole messages in @rx_chunks
- * @timer: connect or close timeout; holds a reference while it is pending
+ * @timer: connect or close timeout, and for @lingering; holds a reference
+ *	while it is pending
  * @deadline: jiffies when it runs out; a @timer that runs earlier is stale
  * @linger_left: bytes that the other side had not acknowledged
  * @connect_timeout: jiffies, 0 for none

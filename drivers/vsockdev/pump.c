@@ -140,16 +140,16 @@ static bool is_finished(struct vsockdev_conn *conn)
 	return !left || has_lingered(conn, left);
 }
 
-/* Returns true if the program can know that its stream was cut off */
+/* Returns true if the program has had its chance to know of it */
 static bool cut_off(struct vsockdev_conn *conn)
 {
-	unsigned long delay = vsockdev_sock_abort(conn->sock);
+	unsigned long again;
 
-	if (!delay)
+	if (vsockdev_sock_abort(conn->sock, &again))
 		return true;
 	spin_lock(&conn->vd->lock);
 	conn->lingering = true;
-	vsockdev_conn_arm(conn, delay);
+	vsockdev_conn_arm(conn, again);
 	spin_unlock(&conn->vd->lock);
 	return false;
 }

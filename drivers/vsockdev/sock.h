@@ -44,7 +44,7 @@ void vsockdev_sock_end_reads(struct vsockdev_sock *vs);
 void vsockdev_sock_end_writes(struct vsockdev_sock *vs);
 u32 vsockdev_sock_unsent(const struct vsockdev_sock *vs);
 bool vsockdev_sock_unread(const struct vsockdev_sock *vs);
-unsigned long vsockdev_sock_abort(struct vsockdev_sock *vs);
+bool vsockdev_sock_abort(struct vsockdev_sock *vs, unsigned long *again);
 
 int vsockdev_sock_init(void);
 void vsockdev_sock_exit(void);

@@ -138,9 +138,9 @@ struct vsockdev_start {
  * @size: sizeof(struct vsockdev_stop)
  * @flags: must be 0
  *
- * Every connection is reset, every socket given back, unread events are
- * gone, and a read() that waits returns EPIPE. START works again as soon as
- * this returned. The last close of the owner's file does the same. Source:
+ * Every connection is reset, unread events are gone, and a read() that waits
+ * returns EPIPE. Sockets are given back when their programs have read what they
+ * got, and could know of the reset. START works again as soon as this returned. The last close of the owner's file does the same. Source:
  * FIDL ``Device``, end of the Callbacks channel.
  */
 struct vsockdev_stop {

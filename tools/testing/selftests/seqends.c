@@ -387,26 +387,12 @@ static void reads_to_reset(struct talk *talk, enum cut cut, unsigned int count)
 	check_count(cut, transfer.bytes, count);
 }
 
-/* The error may be told twice, so that nobody misses it */
-static void reads_to_eof(struct talk *talk)
-{
-	int sock = talk->flow.link.sock;
-	ssize_t n;
-	char byte;
-
-	n = recv(sock, &byte, 1, 0);
-	if (n < 0 && errno == ECONNRESET)
-		n = recv(sock, &byte, 1, 0);
-	if (n)
-		fail("no end of file but %zd, errno %d", n, errno);
-}
-
 /* The program finds what came whole, and then an error, whenever it comes. */
 TEST_F(cut, leaves_whole_messages_to_a_slow_reader)
 {
 	cut_off(&self->talk, variant->by);
 	reads_to_reset(&self->talk, variant->by, self->count);
-	reads_to_eof(&self->talk);
+	expect_end_of_resets(self->talk.flow.link.sock);
 }
 
 TEST_F(cut, leaves_whole_messages_to_a_reader_that_came_before)
@@ -544,7 +530,7 @@ TEST_F(seqends, ends_with_an_error_for_who_writes_and_for_who_reads)
 	WAIT_FOR(send(talk->flow.link.sock, "!", 1, MSG_NOSIGNAL) < 0 &&
 		 errno == ECONNRESET);
 	program_gets_end(talk, TRANSFER_RESET);
-	program_gets_end(talk, TRANSFER_EOF);
+	expect_end_of_resets(talk->flow.link.sock);
 }
 
 TEST_F(seqends, ignores_rst_of_a_stream)

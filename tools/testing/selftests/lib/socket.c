@@ -19,9 +19,13 @@
 #undef receive_stream
 #undef receive_to_end
 #undef expect_end
+#undef expect_end_of_resets
 #undef send_to_end
 #undef expect_silence
 #undef finish
+
+/* That a program may see after the first one. */
+#define RESETS 2
 
 static void guard_socket(int sock)
 {
@@ -154,6 +158,26 @@ void receive_to_end(int sock, uint64_t seed, uint64_t len,
 void expect_end(int sock, enum transfer_end end)
 {
 	receive_to_end(sock, 0, 0, end);
+}
+
+/*
+ * The error is told more than once, in case that it was somebody else who got
+ * it; but not for ever.
+ */
+void expect_end_of_resets(int sock)
+{
+	ssize_t n;
+	char byte;
+
+	for (int i = 0; i <= RESETS; i++) {
+		n = recv(sock, &byte, 1, 0);
+		if (!n)
+			return;
+		if (n > 0 || errno != ECONNRESET)
+			fail("expected an error or the end, saw %zd, errno %d",
+			     n, errno);
+	}
+	fail("there is no end");
 }
 
 int send_to_end(int sock)

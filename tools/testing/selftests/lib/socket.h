@@ -29,6 +29,7 @@ void receive_to_end(int sock, uint64_t seed, uint64_t len,
 
 /* The same without bytes before. */
 void expect_end(int sock, enum transfer_end end);
+void expect_end_of_resets(int sock);
 
 /* Writes until the other side takes no more: EPIPE or ECONNRESET. */
 int send_to_end(int sock);
@@ -62,6 +63,7 @@ uint64_t finish(struct job *job);
 #define receive_stream(...) HERE((receive_stream)(__VA_ARGS__))
 #define receive_to_end(...) HERE((receive_to_end)(__VA_ARGS__))
 #define expect_end(...) HERE((expect_end)(__VA_ARGS__))
+#define expect_end_of_resets(...) HERE((expect_end_of_resets)(__VA_ARGS__))
 #define send_to_end(...) HERE((send_to_end)(__VA_ARGS__))
 #define expect_silence(...) HERE((expect_silence)(__VA_ARGS__))
 #define finish(...) HERE((finish)(__VA_ARGS__))
