@@ -104,7 +104,6 @@ struct credit_small_model {
 	u64 read;
 	u32 first;
 	u32 end;
-	u32 most;
 	u64 ends[CREDIT_SMALL_KEPT];
 };
 
@@ -147,10 +146,25 @@ credit_small_model_step(struct credit_small_model *model,
 	}
 	if (!right)
 		return "a right fwd_cnt was refused";
-	model->most = max(model->most, credit_small_unread(model));
-	if (model->most > model->window / CREDIT_SMALL)
+	if (credit_small_unread(model) > model->window / CREDIT_SMALL)
 		return "too many small packets are unread";
 	return NULL;
+}
+
+/* When all is read, as many single bytes go out as may be unread, no more */
+static inline const char *
+credit_small_model_fill(struct credit_small_model *model,
+			struct vsockdev_credit *credit)
+{
+	u32 i;
+
+	model->read = model->sent;
+	vsockdev_credit_peer_update(credit, model->window,
+				    model->origin + (u32)model->read);
+	for (i = 0; i < model->window; i++)
+		credit_small_send(model, credit, 1);
+	return credit_small_unread(model) == model->window / CREDIT_SMALL ?
+		       NULL : "another number of small packets is unread";
 }
 
 /* Receiving, from a peer that often ignores our window */
