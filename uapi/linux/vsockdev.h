@@ -140,8 +140,9 @@ struct vsockdev_start {
  *
  * Every connection is reset, unread events are gone, and a read() that waits
  * returns EPIPE. Sockets are given back when their programs have read what they
- * got, and could know of the reset. START works again as soon as this returned. The last close of the owner's file does the same. Source:
- * FIDL ``Device``, end of the Callbacks channel.
+ * got, and could know of the reset. START works again as soon as this returned.
+ * The last close of the owner's file does the same. Source: FIDL ``Device``,
+ * end of the Callbacks channel.
  */
 struct vsockdev_stop {
 	__u32 size;
