@@ -13,6 +13,7 @@
  * of its own: one frame per ring entry exists from the start, so that no
  * RESPONSE and no RST can ever fail for lack of memory.
  */
+#include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
@@ -38,6 +39,17 @@
 /* A control frame and its header, at a stride that keeps frames aligned */
 #define CONTROL_STRIDE \
 	ALIGN(sizeof(struct vsockdev_frame) + VSOCKDEV_HDR_LEN, SMP_CACHE_BYTES)
+
+/*
+ * The core's interrupt handler looks into a queue, too, without a lock, to see
+ * whether there is anything for its callback: it may come late, as we take
+ * buffers without being told as well. That race is its own, and harmless.
+ */
+static void *get_buf(struct virtqueue *vq, u32 *used)
+{
+	/* See above */
+	return data_race(virtqueue_get_buf(vq, used));
+}
 
 static void *alloc_rx_buffer(gfp_t gfp)
 {
@@ -301,7 +313,7 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 	struct vsockdev_frame *frame;
 	u32 used;
 
-	while ((frame = virtqueue_get_buf(ring->vqs[VSOCKDEV_VQ_TX], &used))) {
+	while ((frame = get_buf(ring->vqs[VSOCKDEV_VQ_TX], &used))) {
 		if (frame->control) {
 			list_add(&frame->node, &ring->tx_free);
 		} else {
@@ -397,7 +409,7 @@ void vsockdev_ring_tx_disarm(struct vsockdev_ring *ring)
  */
 void *vsockdev_ring_rx_get(struct vsockdev_ring *ring, u32 *used)
 {
-	void *buffer = virtqueue_get_buf(ring->vqs[VSOCKDEV_VQ_RX], used);
+	void *buffer = get_buf(ring->vqs[VSOCKDEV_VQ_RX], used);
 
 	if (buffer)
 		ring->rx_posted--;
@@ -473,7 +485,7 @@ bool vsockdev_ring_event_get(struct vsockdev_ring *ring, u32 *id)
 	struct virtio_vsock_event *event;
 	u32 used;
 
-	event = virtqueue_get_buf(ring->vqs[VSOCKDEV_VQ_EVENT], &used);
+	event = get_buf(ring->vqs[VSOCKDEV_VQ_EVENT], &used);
 	if (!event)
 		return false;
 	*id = used == sizeof(*event) ? vsockdev_wire_event(event) : ~0U;
