@@ -36,7 +36,7 @@ struct vsockdev_conn;
  * @reads_ended: vsockdev_sock_end_reads() was called
  * @writes_ended: vsockdev_sock_end_writes() was called
  *
- * There may be very many, so it is to be no larger than it is.
+ * There may be very many: on 64 bits this fills 128 bytes, and no slab more.
  */
 struct vsockdev_sock {
 	struct rcu_head rcu;

@@ -40,14 +40,10 @@
 #define CONTROL_STRIDE \
 	ALIGN(sizeof(struct vsockdev_frame) + VSOCKDEV_HDR_LEN, SMP_CACHE_BYTES)
 
-/*
- * The core's interrupt handler looks into a queue, too, without a lock, to see
- * whether there is anything for its callback: it may come late, as we take
- * buffers without being told as well. That race is its own, and harmless.
- */
+/* Buffers are taken without being told, too, so an interrupt may come late */
 static void *get_buf(struct virtqueue *vq, u32 *used)
 {
-	/* See above */
+	/* The core's handler compares an index without a lock, which is harmless */
 	return data_race(virtqueue_get_buf(vq, used));
 }
 
