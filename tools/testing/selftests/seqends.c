@@ -518,7 +518,6 @@ TEST_F_TIMEOUT(seqends, ends_with_an_error_after_the_last_message, LONG_SECONDS)
 	}
 }
 
-/* An RST that names the other type is of no connection. */
 /* A writer gets the error that there is; then the reader gets another one. */
 TEST_F(seqends, ends_with_an_error_for_who_writes_and_for_who_reads)
 {
@@ -533,6 +532,7 @@ TEST_F(seqends, ends_with_an_error_for_who_writes_and_for_who_reads)
 	expect_end_of_resets(talk->flow.link.sock);
 }
 
+/* An RST that names the other type is of no connection. */
 TEST_F(seqends, ignores_rst_of_a_stream)
 {
 	talk_connect(&self->talk, &self->fake);
