@@ -325,11 +325,6 @@ static struct mob *new_mob(void)
 	return mob;
 }
 
-static void give_node(struct mob *mob, const char *node)
-{
-	snprintf(mob->nodes[mob->devices++], sizeof(mob->nodes[0]), "%s", node);
-}
-
 static void give_real(struct mob *mob)
 {
 	char name[NAME_SIZE];
@@ -338,7 +333,7 @@ static void give_real(struct mob *mob)
 	for (unsigned int i = 0; i < machine_devices() && i < 2; i++) {
 		if (!find_node(i, name))
 			fail("device %u has no node", i);
-		give_node(mob, name);
+		mob_give_node(mob, name);
 	}
 }
 
@@ -347,7 +342,7 @@ static pid_t start_host(struct mob *mob, struct fake *fake)
 	unsigned int device = mob->devices;
 	pid_t pid;
 
-	give_node(mob, fake->node);
+	mob_give_node(mob, fake->node);
 	pid = fork();
 	if (pid < 0)
 		fail("fork: %s", strerror(errno));

@@ -453,6 +453,12 @@ static unsigned int major_of(const char *node)
 	return major(info.st_rdev);
 }
 
+void mob_give_node(struct mob *mob, const char *node)
+{
+	mob->major = major_of(node);
+	snprintf(mob->nodes[mob->devices++], sizeof(mob->nodes[0]), "%s", node);
+}
+
 void mob_run(struct mob *mob)
 {
 	struct keeper keeper = {
@@ -461,7 +467,6 @@ void mob_run(struct mob *mob)
 	};
 	bool some;
 
-	mob->major = major_of(mob->nodes[0]);
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, mob->market))
 		fail("socketpair: %s", strerror(errno));
 	clock_gettime(CLOCK_MONOTONIC, &keeper.since);

@@ -212,6 +212,12 @@ void *place(struct player *player, const void *bytes, size_t size);
 /* One step, whatever it is. */
 void mob_step(struct player *player);
 
+/*
+ * Another device for the mob. Before anything can unplug that one: its host
+ * puts another node in its place at any time.
+ */
+void mob_give_node(struct mob *mob, const char *node);
+
 /* All of them, until @steps_max. Fails if they get stuck. */
 void mob_run(struct mob *mob);
 
