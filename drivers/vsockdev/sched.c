@@ -72,19 +72,22 @@ void vsockdev_sched_activate(struct vsockdev_conn *conn)
 	list_add_tail(&conn->tx_node, &conn->vd->sched.active);
 }
 
-/* Payload in the TX queue that is left for other connections */
-static u32 reserve(u32 limit)
+/* Payload in the TX queue that a single connection leaves for others */
+static u32 left_for_others(u32 limit)
 {
 	return limit / 3;
 }
 
-/* Returns true if a connection has its share of the TX queue */
+/*
+ * Returns true if a connection has its share of the TX queue. One that has
+ * nothing there has not, also when the queue is gone and its limit is 0.
+ */
 static bool has_share(const struct vsockdev_conn *conn)
 {
 	u32 limit = conn->vd->ring.tx_limit;
 
 	return conn->tx_ring_bytes &&
-	       conn->tx_ring_bytes >= limit - reserve(limit);
+	       conn->tx_ring_bytes >= limit - left_for_others(limit);
 }
 
 static bool is_crowded(struct vsockdev_conn *conn)
@@ -278,7 +281,7 @@ static void note_sender(struct vsockdev_conn *conn)
 	if (conn->vd->sched.sender == conn->id)
 		return;
 	conn->vd->sched.sender = conn->id;
-	least = max(least, ring->tx_bytes + reserve(least));
+	least = max(least, ring->tx_bytes + left_for_others(least));
 	ring->tx_limit = min(ring->tx_limit, least);
 }
 
