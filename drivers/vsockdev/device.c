@@ -5,6 +5,10 @@
  * DOC: Interrupts only queue work. The RX work handles packets and never
  * waits for a program. The TX work takes back what was sent and lets the
  * scheduler go on. The event work handles transport events.
+ *
+ * A device can interrupt at any time, also while its queues are still made, or
+ * taken down after that failed. Until we are ready that is ignored; then there
+ * is a look at everything.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -24,28 +28,32 @@ static void rx_interrupt(struct virtqueue *vq)
 {
 	struct vsockdev *vd = vq->vdev->priv;
 
-	queue_work(vsockdev_high_wq, &vd->rx_work);
+	if (READ_ONCE(vd->ready))
+		queue_work(vsockdev_high_wq, &vd->rx_work);
 }
 
 static void tx_interrupt(struct virtqueue *vq)
 {
 	struct vsockdev *vd = vq->vdev->priv;
 
-	queue_work(vsockdev_high_wq, &vd->tx_work);
+	if (READ_ONCE(vd->ready))
+		queue_work(vsockdev_high_wq, &vd->tx_work);
 }
 
 static void event_interrupt(struct virtqueue *vq)
 {
 	struct vsockdev *vd = vq->vdev->priv;
 
-	queue_work(vsockdev_wq, &vd->event_work);
+	if (READ_ONCE(vd->events_ready))
+		queue_work(vsockdev_wq, &vd->event_work);
 }
 
 static void config_changed(struct virtio_device *vdev)
 {
 	struct vsockdev *vd = vdev->priv;
 
-	queue_work(vsockdev_wq, &vd->event_work);
+	if (READ_ONCE(vd->events_ready))
+		queue_work(vsockdev_wq, &vd->event_work);
 }
 
 /* Whoever asks from now on gets ENODEV */
@@ -219,11 +227,26 @@ static void ring_go(struct vsockdev *vd, bool restored)
 	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_EVENT]);
 	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_RX]);
 	spin_lock(&vd->lock);
-	vd->ready = true;
+	WRITE_ONCE(vd->ready, true);
 	if (restored)
 		vsockdev_owner_tell_reset(vd, cid);
 	vsockdev_sched_unlock(vd);
 	vsockdev_device_resume_rx(vd);
+}
+
+/* What they tell goes on to udev, so there must be a node */
+static void events_go(struct vsockdev *vd)
+{
+	WRITE_ONCE(vd->events_ready, true);
+	queue_work(vsockdev_wq, &vd->event_work);
+}
+
+static void not_ready(struct vsockdev *vd)
+{
+	lockdep_assert_held(&vd->lock);
+
+	WRITE_ONCE(vd->ready, false);
+	WRITE_ONCE(vd->events_ready, false);
 }
 
 /*
@@ -262,7 +285,7 @@ static void device_gone(struct vsockdev *vd)
 
 	spin_lock(&vd->lock);
 	was_ready = vd->ready;
-	vd->ready = false;
+	not_ready(vd);
 	close_for_good(vd);
 	spin_unlock(&vd->lock);
 	if (was_ready)
@@ -320,6 +343,7 @@ static int device_probe(struct virtio_device *vdev)
 	ret = vsockdev_chardev_add(vd, &vdev->dev);
 	if (ret)
 		goto err_gone;
+	events_go(vd);
 	return 0;
 
 err_gone:
@@ -333,8 +357,8 @@ static void device_remove(struct virtio_device *vdev)
 {
 	struct vsockdev *vd = vdev->priv;
 
-	vsockdev_chardev_del(vd);
 	device_gone(vd);
+	vsockdev_chardev_del(vd);
 	put_device(&vd->dev);
 }
 
@@ -347,7 +371,7 @@ static int device_freeze(struct virtio_device *vdev)
 
 	spin_lock(&vd->lock);
 	was_ready = vd->ready;
-	vd->ready = false;
+	not_ready(vd);
 	vsockdev_owner_reset(vd);
 	spin_unlock(&vd->lock);
 	if (was_ready)
@@ -368,6 +392,7 @@ static int device_restore(struct virtio_device *vdev)
 		return ret;
 	}
 	ring_go(vd, true);
+	events_go(vd);
 	vsockdev_chardev_changed(vd);
 	return 0;
 }

@@ -71,6 +71,7 @@ struct vsockdev_stats {
  * @gone: the device was removed, for good
  * @ready: the rings may be used. They may not once the device is gone, nor
  *	between freeze and restore
+ * @events_ready: likewise, and there is a node: the event work may run
  * @cid: the guest's context id
  * @features: virtio feature bits agreed on
  * @generation: counts transport resets
@@ -92,10 +93,11 @@ struct vsockdev_stats {
  * @event_work: takes transport events, and notes a new context id
  *
  * @lock guards @owner to @sched, the TX queue, and of each connection what
- * its struct says. It is taken in process context only (interrupts and socket
- * callbacks merely queue work) and is held for no longer than it takes to
- * fill the TX ring. Inside it: locks of wait queues and work queues, none of
- * sockets.
+ * its struct says. It is taken in process context only: interrupts merely queue
+ * work, and so do socket callbacks, but for that of a program that writes. It is
+ * held for no longer than it takes to fill the TX ring. Interrupts look at @ready
+ * and @events_ready without it. Inside it: locks of wait queues and work queues,
+ * none of sockets.
  */
 struct vsockdev {
 	struct device dev;
@@ -108,6 +110,7 @@ struct vsockdev {
 	struct vsockdev_start options;
 	bool gone;
 	bool ready;
+	bool events_ready;
 	u32 cid;
 	u64 features;
 	u64 generation;
