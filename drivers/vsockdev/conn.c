@@ -128,9 +128,16 @@ static void conn_free(struct vsockdev_conn *conn)
 	WARN_ON_ONCE(!list_empty(&conn->tx_frames));
 	vsockdev_deliver_free(conn);
 	mem_cgroup_put(conn->memcg);
-	if (conn->place >= 0)
+	/*
+	 * Callbacks of a socket find it under RCU. Without one there are none, and
+	 * REQUESTs that come and go must not pile up until a grace period ends.
+	 */
+	if (conn->place >= 0) {
 		vsockdev_worker_put(conn->place);
-	kfree_rcu(conn, rcu);
+		kfree_rcu(conn, rcu);
+	} else {
+		kfree(conn);
+	}
 	put_device(&vd->dev);
 }
 
