@@ -215,7 +215,7 @@ static ssize_t write_now(struct vsockdev_conn *conn, const void *payload,
 		return ret;
 	/* Pairs with whoever published it, after what belongs to it */
 	vs = smp_load_acquire(&conn->sock);
-	if (vs && !vsockdev_sock_is_tcp(vs)) {
+	if (vs && !vsockdev_sock_is_tcp(vs) && !vsockdev_sock_is_watched(vs)) {
 		memcg = set_active_memcg(conn->memcg);
 		ret = vsockdev_sock_write(vs, payload, len,
 					  may_lend(conn, len));
@@ -251,6 +251,16 @@ static u32 deliver_now(struct vsockdev_conn *conn, const void *payload,
 	return 0;
 }
 
+/*
+ * The connection has ended since its last part came, and with it what there was
+ * of the message. The rest would look like a whole one.
+ */
+static bool lost_its_front(const struct vsockdev_conn *conn)
+{
+	return conn->type == VSOCKDEV_TYPE_SEQPACKET &&
+	       conn->state == VSOCKDEV_CONN_DEAD;
+}
+
 /* Leaves bytes to the pump. The lock is dropped meanwhile */
 static void deliver_later(struct vsockdev_conn *conn, const void *payload,
 			  u32 len, bool end)
@@ -269,6 +279,9 @@ static void deliver_later(struct vsockdev_conn *conn, const void *payload,
 	spin_lock(&vd->lock);
 	if (!chunk) {
 		vsockdev_conn_fail(conn, -ENOMEM);
+	} else if (lost_its_front(conn)) {
+		conn->vd->stats.rx_discarded += len;
+		kfree(chunk);
 	} else {
 		more = !list_empty(&conn->rx_chunks);
 		list_add_tail(&chunk->node, &conn->rx_chunks);

@@ -192,6 +192,28 @@ static int send_pages(struct socket *sock, const void *from, size_t len)
 }
 
 /**
+ * vsockdev_sock_is_watched() - tells whether writing means to wait for others
+ * @vs: the socket, an AF_UNIX one
+ *
+ * A BPF program that has the program's end in a map takes what is written as it
+ * comes, and waits for whoever reads there.
+ *
+ * Return: true if so, or if the end may be one of another subsystem's.
+ */
+bool vsockdev_sock_is_watched(const struct vsockdev_sock *vs)
+{
+	struct sock *peer = unix_peer_get(vs->sock->sk);
+	bool watched;
+
+	if (!peer)
+		return false;
+	watched = rcu_access_pointer(__sk_user_data(peer)) &&
+		  !vsockdev_sock_is_claimed(peer);
+	sock_put(peer);
+	return watched;
+}
+
+/**
  * vsockdev_sock_write() - hand bytes over to the program
  * @vs: the socket
  * @from: the bytes; a whole message where the socket keeps messages apart

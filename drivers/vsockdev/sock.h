@@ -34,9 +34,10 @@ u32 vsockdev_sock_message(const struct vsockdev_sock *vs);
 size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending);
 struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,
 					  u32 runs);
-void vsockdev_sock_discard(struct vsockdev_sock *vs);
+bool vsockdev_sock_discard(struct vsockdev_sock *vs);
 
 bool vsockdev_sock_has_room(const struct vsockdev_sock *vs);
+bool vsockdev_sock_is_watched(const struct vsockdev_sock *vs);
 ssize_t vsockdev_sock_write(struct vsockdev_sock *vs, const void *from,
 			    size_t len, bool lend);
 
