@@ -198,6 +198,7 @@ static int install(struct vsockdev_sock *vs)
 		WRITE_ONCE(sk->sk_state_change, sock_state_change);
 		WRITE_ONCE(sk->sk_error_report, sock_state_change);
 		/* With a higher mark, what is below it would not be told */
+		vs->lowat = READ_ONCE(sk->sk_rcvlowat);
 		WRITE_ONCE(sk->sk_rcvlowat, 1);
 		ret = 0;
 	}
@@ -246,6 +247,7 @@ static void uninstall(struct vsockdev_sock *vs)
 			WRITE_ONCE(sk->sk_state_change, vs->state_change);
 		if (sk->sk_error_report == sock_state_change)
 			WRITE_ONCE(sk->sk_error_report, vs->error_report);
+		WRITE_ONCE(sk->sk_rcvlowat, vs->lowat);
 		rcu_assign_sk_user_data(sk, NULL);
 	}
 	write_unlock_bh(&sk->sk_callback_lock);
@@ -278,16 +280,17 @@ struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn,
 					  u32 types)
 {
 	struct vsockdev_sock *vs;
-	int ret;
+	int ret = -EBADF;
 
 	vs = kzalloc(sizeof(*vs), GFP_KERNEL_ACCOUNT);
 	if (!vs)
 		return ERR_PTR(-ENOMEM);
 	skb_queue_head_init(&vs->skbs);
-	vs->sock = sockfd_lookup(fd, &ret);
-	if (!vs->sock)
+	vs->file = fget(fd);
+	if (!vs->file)
 		goto err_free;
-	ret = check_socket(vs->sock);
+	vs->sock = sock_from_file(vs->file);
+	ret = vs->sock ? check_socket(vs->sock) : -ENOTSOCK;
 	if (ret)
 		goto err_put;
 	vs->tcp = vs->sock->sk->sk_family != AF_UNIX;
@@ -310,7 +313,7 @@ err_undo:
 	vsockdev_conn_put(conn);
 	put_cred(vs->cred);
 err_put:
-	sockfd_put(vs->sock);
+	fput(vs->file);
 err_free:
 	kfree(vs);
 	return ERR_PTR(ret);
@@ -329,10 +332,11 @@ void vsockdev_sock_release(struct vsockdev_sock *vs)
 	struct sock *sk = vs->sock->sk;
 
 	uninstall(vs);
-	sk->sk_data_ready(sk);
-	sk->sk_write_space(sk);
+	/* Not what is there now: others may expect to be called with the lock */
+	vs->data_ready(sk);
+	vs->write_space(sk);
 	skb_queue_purge(&vs->skbs);
-	vsockdev_worker_fput(vs->sock->file);
+	vsockdev_worker_fput(vs->file);
 	put_cred(vs->cred);
 	kfree_rcu(vs, rcu);
 	vsockdev_conn_put(conn);

@@ -11,14 +11,16 @@
 #include <net/sock.h>
 
 struct cred;
+struct file;
 struct vsockdev_conn;
 
 /**
  * struct vsockdev_sock - a claimed socket
  * @rcu: frees it
- * @sock: the socket; the reference is one to its file
- * @conn: the connection, a reference
+ * @file: of the socket, a reference; that of @sock can change
  * @cred: of whoever passed the socket: what is written to it is theirs
+ * @sock: the socket
+ * @conn: the connection, a reference
  * @data_ready: callback of the socket before it was claimed
  * @write_space: likewise
  * @state_change: likewise
@@ -26,6 +28,7 @@ struct vsockdev_conn;
  * @skbs: AF_UNIX: taken from the receive queue, oldest first
  * @offset: bytes of the first one that were read
  * @error: what ended the socket, negative errno; the first one stays
+ * @lowat: sk_rcvlowat of the socket before it was claimed
  * @pending: bytes in @skbs that were not read
  * @look_at: jiffies when vsockdev_sock_abort() looks at it again
  * @quiet: looks in a row that found nothing to be done or read
@@ -39,10 +42,15 @@ struct vsockdev_conn;
  * There may be very many: on 64 bits this fills 128 bytes, and no slab more.
  */
 struct vsockdev_sock {
-	struct rcu_head rcu;
+	union {
+		struct rcu_head rcu;
+		struct {
+			struct file *file;
+			const struct cred *cred;
+		};
+	};
 	struct socket *sock;
 	struct vsockdev_conn *conn;
-	const struct cred *cred;
 	void (*data_ready)(struct sock *sk);
 	void (*write_space)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
@@ -50,6 +58,7 @@ struct vsockdev_sock {
 	struct sk_buff_head skbs;
 	u32 offset;
 	int error;
+	int lowat;
 	size_t pending;
 	unsigned long look_at;
 	u8 quiet;
