@@ -130,6 +130,31 @@ static inline u32 vsockdev_compat_unix_consumed(const struct sk_buff *skb)
 }
 
 /*
+ * read_skb() of older kernels' AF_UNIX forgets that an skb is the urgent byte only
+ * when it has let go of all locks.
+ */
+#define VSOCKDEV_COMPAT_READ_SKB_RACES \
+	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
+
+/*
+ * An skb was taken out of the receive queue of a stream, under its lock. Returns
+ * true if that was the urgent byte, which nobody finds by another way now.
+ */
+static inline bool vsockdev_compat_unix_forget_oob(struct sock *sk,
+						   const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_AF_UNIX_OOB)
+	struct unix_sock *u = unix_sk(sk);
+
+	if (skb == u->oob_skb) {
+		WRITE_ONCE(u->oob_skb, NULL);
+		return true;
+	}
+#endif
+	return false;
+}
+
+/*
  * The huge page that holds a page of a file of hugetlbfs, with a reference, or
  * NULL. Older kernels count such files in huge pages.
  */

@@ -23,6 +23,7 @@ static void frame_init(struct vsockdev_frame *frame, u32 room)
 	frame->flags = 0;
 	frame->room = room;
 	frame->len = 0;
+	frame->charge = 0;
 	frame->lent = NULL;
 }
 
@@ -111,7 +112,17 @@ bool vsockdev_frame_add_page(struct vsockdev_frame *frame, struct page *page,
 		return false;
 	lent->pages[lent->page_count++] = page;
 	frame->len += len;
+	frame->charge += len;
 	return true;
+}
+
+/* The kernel's own one is part of its image in places: see blob.c */
+static bool has_page_of_zeros(const struct scatterlist *sg, int count)
+{
+	while (count--)
+		if (sg_page(sg++) == ZERO_PAGE(0))
+			return true;
+	return false;
 }
 
 /**
@@ -122,7 +133,7 @@ bool vsockdev_frame_add_page(struct vsockdev_frame *frame, struct page *page,
  * @len: bytes, in @skb
  * @runs: see vsockdev_frame_add_page()
  *
- * Return: false if they do not fit.
+ * Return: false if they do not fit, or must be copied.
  */
 bool vsockdev_frame_add_skb(struct vsockdev_frame *frame, struct sk_buff *skb,
 			    u32 offset, u32 len, u32 runs)
@@ -136,11 +147,12 @@ bool vsockdev_frame_add_skb(struct vsockdev_frame *frame, struct sk_buff *skb,
 	    lent->skb_count == VSOCKDEV_PAGES_MAX)
 		return false;
 	count = skb_to_sgvec_nomark(skb, next, offset, len);
-	if (count <= 0 || count > room)
+	if (count <= 0 || count > room || has_page_of_zeros(next, count))
 		return false;
 	lent->sg_count += count;
 	lent->skbs[lent->skb_count++] = skb_get(skb);
 	frame->len += len;
+	frame->charge += max(len, skb->truesize / 2);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #define VSOCKDEV_FRAME_H
 
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 
@@ -51,6 +52,7 @@ struct vsockdev_lent {
  * @flags: of the header
  * @room: largest payload that fits @data
  * @len: payload
+ * @charge: at least half of the memory that @lent keeps from being freed
  * @lent: where the payload is, or NULL if it is in @data
  * @data: header and payload, one piece of memory for the device
  */
@@ -63,9 +65,21 @@ struct vsockdev_frame {
 	u32 flags;
 	u32 room;
 	u32 len;
+	u32 charge;
 	struct vsockdev_lent *lent;
 	u8 data[] __aligned(8);
 };
+
+/**
+ * vsockdev_frame_cost() - what a frame counts for in the TX queue
+ * @frame: the frame
+ *
+ * Return: bytes, at least its payload.
+ */
+static inline u32 vsockdev_frame_cost(const struct vsockdev_frame *frame)
+{
+	return max(frame->len, frame->charge);
+}
 
 struct vsockdev_frame *vsockdev_frame_alloc(u32 len, gfp_t gfp);
 struct vsockdev_frame *vsockdev_frame_alloc_lent(gfp_t gfp);

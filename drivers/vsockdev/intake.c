@@ -9,7 +9,7 @@
  * charge is the back-pressure. They must not be left in the receive queue
  * until there is credit: a descriptor sent along could be that of our own
  * device, which then could never be closed. Taking an skb out drops the
- * descriptors: read_skb() does that in every kernel that this is built for.
+ * descriptors.
  */
 #include <linux/net.h>
 #include <linux/rcupdate.h>
@@ -96,6 +96,37 @@ static int read_message_skb(struct sock *sk)
 	return skb ? take_skb(sk, skb) : ret;
 }
 
+/* The same, where read_skb() races with a program that reads urgent data */
+static int read_part_skb(struct sock *sk)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	struct sk_buff *skb;
+	bool urgent;
+
+	mutex_lock(&unix_sk(sk)->iolock);
+	spin_lock(&queue->lock);
+	skb = __skb_dequeue(queue);
+	urgent = skb && vsockdev_compat_unix_forget_oob(sk, skb);
+	spin_unlock(&queue->lock);
+	if (skb && UNIXCB(skb).fp)
+		drop_rights(skb);
+	mutex_unlock(&unix_sk(sk)->iolock);
+	if (urgent)
+		kfree_skb(skb);
+	return skb && !urgent ? take_skb(sk, skb) : -EAGAIN;
+}
+
+static int read_skb(struct vsockdev_sock *vs)
+{
+	struct sock *sk = vs->sock->sk;
+
+	if (vs->seqpacket)
+		return read_message_skb(sk);
+	if (VSOCKDEV_COMPAT_READ_SKB_RACES)
+		return read_part_skb(sk);
+	return vs->sock->ops->read_skb(sk, take_skb);
+}
+
 static void drain_unix(struct vsockdev_sock *vs)
 {
 	struct sock *sk = vs->sock->sk;
@@ -110,8 +141,7 @@ static void drain_unix(struct vsockdev_sock *vs)
 			break;
 		}
 		cond_resched();
-		ret = vs->seqpacket ? read_message_skb(sk) :
-				      vs->sock->ops->read_skb(sk, take_skb);
+		ret = read_skb(vs);
 		/* After an out-of-band byte there is EAGAIN, and yet more */
 		if (ret < 0 && ret != -EAGAIN) {
 			vsockdev_sock_note_error(vs, ret);
@@ -202,17 +232,9 @@ size_t vsockdev_sock_packet(const struct vsockdev_sock *vs, size_t pending)
 	return skb && vs->seqpacket ? skb->len - vs->offset : pending;
 }
 
-/* The first skb is large enough to be sent as it is, without a copy */
-static bool may_lend(const struct vsockdev_sock *vs, u32 runs)
-{
-	const struct sk_buff *skb = skb_peek(&vs->skbs);
-
-	return runs > 1 && skb && skb->len - vs->offset >= LEND_MIN;
-}
-
 /*
  * Bytes of the first skb were taken. Its writer has paid for it as long as it
- * waited here; what the TX queue has of it is bounded there.
+ * waited here; what the TX queue keeps of it is bounded there.
  */
 static void taken(struct vsockdev_sock *vs, struct vsockdev_frame *frame,
 		  u32 len)
@@ -233,7 +255,7 @@ static void taken(struct vsockdev_sock *vs, struct vsockdev_frame *frame,
 		frame->flags = VIRTIO_VSOCK_SEQ_EOM;
 }
 
-/* What of the first skb fits into a frame of up to @len bytes */
+/* How much of the first skb fits into a frame of up to @len bytes */
 static u32 first_part(const struct vsockdev_sock *vs,
 		      const struct vsockdev_frame *frame, u32 len)
 {
@@ -244,19 +266,27 @@ static u32 first_part(const struct vsockdev_sock *vs,
 	return min(len - frame->len, skb->len - vs->offset);
 }
 
+/* A frame of up to @len bytes may begin with a reference to the first skb */
+static bool may_lend(const struct vsockdev_sock *vs, u32 len, u32 runs)
+{
+	const struct sk_buff *skb = skb_peek(&vs->skbs);
+
+	return runs > 1 && skb && min(len, skb->len - vs->offset) >= LEND_MIN;
+}
+
 static struct vsockdev_frame *lend_unix(struct vsockdev_sock *vs, u32 len,
 					u32 runs)
 {
 	struct vsockdev_frame *frame;
 	u32 part;
 
-	if (!may_lend(vs, runs))
+	len = min_t(u32, len, VSOCKDEV_PAGED_MAX);
+	if (!may_lend(vs, len, runs))
 		return NULL;
 	frame = vsockdev_frame_alloc_lent(GFP_KERNEL_ACCOUNT);
 	if (!frame)
 		return NULL;
-	len = min_t(u32, len, VSOCKDEV_PAGED_MAX);
-	while (may_lend(vs, runs) && (part = first_part(vs, frame, len))) {
+	while ((part = first_part(vs, frame, len)) >= LEND_MIN) {
 		if (!vsockdev_frame_add_skb(frame, skb_peek(&vs->skbs),
 					    vs->offset, part, runs))
 			break;
@@ -280,20 +310,18 @@ static void copy_unix(struct vsockdev_sock *vs, struct vsockdev_frame *frame,
 			break;
 		frame->len += part;
 		taken(vs, frame, part);
-		if (may_lend(vs, runs))
+		if (may_lend(vs, U32_MAX, runs))
 			break;
 	}
 }
 
-static ssize_t read_tcp(struct vsockdev_sock *vs, void *to, size_t len,
-			int flags)
+static ssize_t read_tcp(struct vsockdev_sock *vs, void *to, size_t len)
 {
 	struct msghdr msg = {};
 	struct kvec vec = { .iov_base = to, .iov_len = len };
 	int ret;
 
-	ret = kernel_recvmsg(vs->sock, &msg, &vec, 1, len,
-			     MSG_DONTWAIT | flags);
+	ret = kernel_recvmsg(vs->sock, &msg, &vec, 1, len, MSG_DONTWAIT);
 	if (ret < 0 && ret != -EAGAIN)
 		vsockdev_sock_note_error(vs, ret);
 	return max(ret, 0);
@@ -320,26 +348,41 @@ struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,
 		return NULL;
 	len = min(len, frame->room);
 	if (vs->tcp)
-		frame->len = read_tcp(vs, frame->data + VSOCKDEV_HDR_LEN, len,
-				      0);
+		frame->len = read_tcp(vs, frame->data + VSOCKDEV_HDR_LEN, len);
 	else
 		copy_unix(vs, frame, len, runs);
 	return frame;
 }
 
+/*
+ * With MSG_TRUNC, TCP drops the bytes and copies nothing. A program may have put
+ * TLS between us, which knows no such thing.
+ */
+static bool discard_tcp(struct vsockdev_sock *vs)
+{
+	struct msghdr msg = {};
+	int ret;
+
+	iov_iter_discard(&msg.msg_iter, ITER_DEST, DISCARD_MAX);
+	ret = sock_recvmsg(vs->sock, &msg, MSG_DONTWAIT | MSG_TRUNC);
+	if (ret < 0 && ret != -EAGAIN)
+		vsockdev_sock_note_error(vs, ret);
+	return ret > 0;
+}
+
 /**
  * vsockdev_sock_discard() - drop bytes that the program wrote
  * @vs: the socket
+ *
+ * Return: true if there are more that can be dropped now.
  */
-void vsockdev_sock_discard(struct vsockdev_sock *vs)
+bool vsockdev_sock_discard(struct vsockdev_sock *vs)
 {
-	if (vs->tcp) {
-		/* With MSG_TRUNC, TCP drops the bytes and copies nothing */
-		if (vsockdev_sock_pending(vs))
-			read_tcp(vs, NULL, DISCARD_MAX, MSG_TRUNC);
-		return;
-	}
+	if (vs->tcp)
+		return tcp_pending(vs->sock->sk) && discard_tcp(vs) &&
+		       tcp_pending(vs->sock->sk);
 	drain_unix(vs);
 	__skb_queue_purge(&vs->skbs);
 	vs->pending = 0;
+	return false;
 }

@@ -49,8 +49,9 @@ static void *get_buf(struct virtqueue *vq, u32 *used)
 
 static void *alloc_rx_buffer(gfp_t gfp)
 {
-	return (void *)__get_free_pages(gfp | __GFP_COMP | __GFP_NOWARN,
-					get_order(VSOCKDEV_RX_SIZE));
+	/* The device may say that it has written all of it, and not do so */
+	gfp |= __GFP_ZERO | __GFP_COMP | __GFP_NOWARN;
+	return (void *)__get_free_pages(gfp, get_order(VSOCKDEV_RX_SIZE));
 }
 
 /* It may be lent: whoever has it frees it then */
@@ -291,7 +292,8 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 		return ret;
 	if (!frame)
 		list_del(&sent->node);
-	ring->tx_bytes += hdr->len;
+	if (frame)
+		ring->tx_bytes += vsockdev_frame_cost(frame);
 	ring->tx_awaited += sent->awaited;
 	return 0;
 }
@@ -313,7 +315,7 @@ void vsockdev_ring_tx_reclaim(struct vsockdev_ring *ring,
 		if (frame->control) {
 			list_add(&frame->node, &ring->tx_free);
 		} else {
-			ring->tx_bytes -= frame->len;
+			ring->tx_bytes -= vsockdev_frame_cost(frame);
 			ring->tx_awaited -= frame->awaited;
 			list_add_tail(&frame->node, done);
 		}

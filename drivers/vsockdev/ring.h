@@ -55,7 +55,7 @@ enum vsockdev_tx_armed {
  * @vqs: by enum vsockdev_vq
  * @tx_free: control frames that are not in the ring
  * @tx_control: memory of all control frames
- * @tx_bytes: payload in the ring
+ * @tx_bytes: cost of the data frames in the ring
  * @tx_limit: no data frame is added from there on
  * @tx_awaited: frames in the ring that somebody waits for
  * @tx_armed: when the device will interrupt

@@ -152,18 +152,16 @@ static void uncork(struct vsockdev_conn *conn)
 }
 
 /**
- * vsockdev_sched_split() - cut the first frame to what the peer has room for
+ * vsockdev_sched_cut() - tells what to cut off the first frame
  * @conn: the connection
- * @head: an empty frame, for the part that can be sent now
  *
- * That is half of it at most, so that a peer that does this again before the
- * part was sent gets no more than a few of them.
+ * That is what the peer has room for, and half of the frame at most, so that a
+ * peer that does this again before the part was sent gets no more than a few of
+ * them.
  *
- * Return: false if that is not needed, or not possible, any more: @head is
- * still the caller's then.
+ * Return: bytes, 0 if the frame can be sent whole, or not at all.
  */
-bool vsockdev_sched_split(struct vsockdev_conn *conn,
-			  struct vsockdev_frame *head)
+u32 vsockdev_sched_cut(struct vsockdev_conn *conn)
 {
 	u32 space = vsockdev_credit_tx_space(&conn->credit);
 	struct vsockdev_frame *frame;
@@ -172,11 +170,30 @@ bool vsockdev_sched_split(struct vsockdev_conn *conn,
 
 	frame = list_first_entry_or_null(&conn->tx_frames,
 					 struct vsockdev_frame, node);
-	head->len = frame ? min3(space, head->room, frame->len / 2) : 0;
-	if (!head->len || frame->len <= space) {
+	if (!frame || frame->len <= space)
+		return 0;
+	return min(space, frame->len / 2);
+}
+
+/**
+ * vsockdev_sched_split() - cut the first frame to what the peer has room for
+ * @conn: the connection
+ * @head: an empty frame, for the part that can be sent now
+ *
+ * Return: false if that is not needed, or not possible, any more: @head is
+ * still the caller's then.
+ */
+bool vsockdev_sched_split(struct vsockdev_conn *conn,
+			  struct vsockdev_frame *head)
+{
+	struct vsockdev_frame *frame;
+
+	head->len = min(vsockdev_sched_cut(conn), head->room);
+	if (!head->len) {
 		vsockdev_sched_unblock(conn);
 		return false;
 	}
+	frame = list_first_entry(&conn->tx_frames, struct vsockdev_frame, node);
 	vsockdev_frame_split(frame, head);
 	head->vmo = frame->vmo;
 	own(conn, head);
@@ -229,7 +246,7 @@ void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames)
 		struct vsockdev_conn *conn = frame->owner;
 
 		vd->sched.moving = true;
-		conn->tx_ring_bytes -= frame->len;
+		conn->tx_ring_bytes -= vsockdev_frame_cost(frame);
 		if (!--conn->tx_in_ring)
 			uncork(conn);
 		uncrowd(conn);
@@ -308,7 +325,7 @@ static void data_sent(struct vsockdev_conn *conn, struct vsockdev_frame *frame)
 
 	unstage(conn, frame);
 	conn->tx_in_ring++;
-	conn->tx_ring_bytes += len;
+	conn->tx_ring_bytes += vsockdev_frame_cost(frame);
 	if (frame->vmo)
 		conn->vmo_bytes += len;
 	conn->tx_deficit -= len;

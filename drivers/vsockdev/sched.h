@@ -79,6 +79,7 @@ void vsockdev_sched_returned(struct vsockdev *vd, struct list_head *frames);
 void vsockdev_sched_reclaim(struct vsockdev *vd);
 void vsockdev_sched_interrupted(struct vsockdev *vd);
 void vsockdev_sched_cork(struct vsockdev_conn *conn);
+u32 vsockdev_sched_cut(struct vsockdev_conn *conn);
 bool vsockdev_sched_split(struct vsockdev_conn *conn,
 			  struct vsockdev_frame *head);
 void vsockdev_sched_drop_data(struct vsockdev_conn *conn);

@@ -90,17 +90,17 @@ static void split_frame(struct vsockdev_conn *conn)
 	struct vsockdev *vd = conn->vd;
 	struct vsockdev_frame *head;
 	bool split;
-	u32 space;
+	u32 len;
 
 	spin_lock(&vd->lock);
 	split = conn->tx_split;
 	conn->tx_split = false;
-	space = vsockdev_credit_tx_space(&conn->credit);
+	len = vsockdev_sched_cut(conn);
 	spin_unlock(&vd->lock);
 	if (!split)
 		return;
 
-	head = vsockdev_frame_alloc(space, GFP_KERNEL_ACCOUNT);
+	head = vsockdev_frame_alloc(len, GFP_KERNEL_ACCOUNT);
 	spin_lock(&vd->lock);
 	if (!head)
 		vsockdev_conn_fail(conn, -ENOMEM);
@@ -234,9 +234,8 @@ bool vsockdev_transmit(struct vsockdev_conn *conn, size_t *pending)
 		if (plan.given_up)
 			vsockdev_blob_close(plan.given_up);
 		if (plan.stopped) {
-			vsockdev_sock_discard(conn->sock);
 			*pending = 0;
-			return vsockdev_sock_pending(conn->sock);
+			return vsockdev_sock_discard(conn->sock);
 		}
 		if (!plan.len)
 			return false;
