@@ -117,7 +117,7 @@ bool vsockdev_frame_add_page(struct vsockdev_frame *frame, struct page *page,
 }
 
 /* The kernel's own one is part of its image in places: see blob.c */
-static bool has_page_of_zeros(const struct scatterlist *sg, int count)
+static bool has_page_of_zeros(struct scatterlist *sg, int count)
 {
 	while (count--)
 		if (sg_page(sg++) == ZERO_PAGE(0))

@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "conn.h"
 #include "credit.h"
+#include "deliver.h"
 #include "device.h"
 #include "event.h"
 #include "frame.h"
@@ -53,6 +54,7 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_stream_poll);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_alloc);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_alloc_lent);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_add_page);
+VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_add_skb);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_split);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frame_free);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_frames_free);
@@ -73,6 +75,8 @@ VSOCKDEV_COMPAT_EXPORT(vsockdev_ring_event_get);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_wq);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_high_wq);
+
+VSOCKDEV_COMPAT_EXPORT(vsockdev_deliver_receive);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_conn_alloc);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_conn_publish);

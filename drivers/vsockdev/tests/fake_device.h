@@ -38,6 +38,10 @@ struct fake_queue {
  * @features: feature bits that are offered
  * @queue_size: entries of each queue
  * @missing: a queue that cannot be had, or %VSOCKDEV_FAKE_QUEUES for none
+ * @hasty: it interrupts for each queue that there is, also while the driver
+ *	finds them or takes them down, and has context id @late_cid when it
+ *	learns that the driver is ready
+ * @late_cid: see there
  * @lock: guards everything below but @wait. Is taken in process context
  *	only, nothing is called under it that sleeps or calls the driver
  * @cid: guest's context id
@@ -61,6 +65,8 @@ struct fake_device {
 	u64 features;
 	u32 queue_size;
 	u32 missing;
+	bool hasty;
+	u64 late_cid;
 
 	/* Guards all fields from here to queues */
 	spinlock_t lock;

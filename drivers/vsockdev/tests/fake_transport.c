@@ -38,6 +38,21 @@ static void raise_causes(struct fake_device *fake)
 		virtio_config_changed(&fake->vdev);
 }
 
+/* Whether there is something in a queue or not */
+static void be_hasty(struct fake_device *fake)
+{
+	unsigned long flags;
+	int i;
+
+	if (!fake->hasty)
+		return;
+	local_irq_save(flags);
+	for (i = 0; i < VSOCKDEV_FAKE_QUEUES; i++)
+		if (fake->queues[i].vq)
+			fake->queues[i].vq->callback(fake->queues[i].vq);
+	local_irq_restore(flags);
+}
+
 /* In hard interrupt context */
 static void interrupt(struct irq_work *work)
 {
@@ -115,7 +130,10 @@ static void set_status(struct virtio_device *vdev, u8 status)
 
 	spin_lock(&fake->lock);
 	WRITE_ONCE(fake->status, status);
+	if (fake->hasty && (status & VIRTIO_CONFIG_S_DRIVER_OK))
+		fake->cid = fake->late_cid;
 	spin_unlock(&fake->lock);
+	be_hasty(fake);
 	wake_up_all(&fake->wait);
 }
 
@@ -156,6 +174,7 @@ static void del_queue(struct fake_device *fake, struct fake_queue *queue)
 
 	if (!vq)
 		return;
+	be_hasty(fake);
 	spin_lock(&fake->lock);
 	fake_ring_forget(&queue->ring);
 	WRITE_ONCE(queue->vq, NULL);
@@ -200,6 +219,7 @@ static int add_queue(struct fake_device *fake, u32 index,
 					  VIRTIO_RING_F_EVENT_IDX));
 	WRITE_ONCE(queue->vq, vq);
 	spin_unlock(&fake->lock);
+	be_hasty(fake);
 	return 0;
 }
 

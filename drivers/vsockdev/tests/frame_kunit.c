@@ -4,6 +4,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/skbuff.h>
 
 #include "frame.h"
 #include "kunit.h"
@@ -143,6 +144,35 @@ static void frame_limits(struct kunit *test)
 	run_free(test, &run);
 }
 
+/* A small part of an skb keeps all of it, also when it becomes still smaller */
+static void frame_charges_what_it_keeps(struct kunit *test)
+{
+	struct vsockdev_frame *frame = vsockdev_frame_alloc_lent(GFP_KERNEL);
+	struct vsockdev_frame *head = vsockdev_frame_alloc(99, GFP_KERNEL);
+	struct sk_buff *skb = alloc_skb(16000, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, frame);
+	KUNIT_ASSERT_NOT_NULL(test, head);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put(skb, 16000);
+	KUNIT_ASSERT_TRUE(test, vsockdev_frame_add_skb(frame, skb, 10, 100, 9));
+	KUNIT_EXPECT_GE(test, vsockdev_frame_cost(frame), 8000);
+	head->len = 99;
+	vsockdev_frame_split(frame, head);
+	KUNIT_EXPECT_EQ(test, frame->len, 1);
+	KUNIT_EXPECT_EQ(test, vsockdev_frame_cost(head), 99);
+	KUNIT_EXPECT_GE(test, vsockdev_frame_cost(frame), 8000);
+	vsockdev_frame_free(head);
+	vsockdev_frame_free(frame);
+
+	frame = vsockdev_frame_alloc_lent(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, frame);
+	KUNIT_ASSERT_TRUE(test, vsockdev_frame_add_skb(frame, skb, 0, 16000, 9));
+	KUNIT_EXPECT_EQ(test, vsockdev_frame_cost(frame), 16000);
+	vsockdev_frame_free(frame);
+	consume_skb(skb);
+}
+
 /* Appends what the device would read as payload */
 static u32 payload(struct vsockdev_frame *frame, u8 *to)
 {
@@ -263,6 +293,7 @@ static struct kunit_case frame_tests[] = {
 	KUNIT_CASE_PARAM(frame_alloc_room, frame_size_gen_params),
 	KUNIT_CASE(frame_runs),
 	KUNIT_CASE(frame_limits),
+	KUNIT_CASE(frame_charges_what_it_keeps),
 	KUNIT_CASE(frame_split_keeps_bytes),
 	KUNIT_CASE(frame_list_is_freed),
 	{}

@@ -11,6 +11,7 @@
 #include <linux/virtio_config.h>
 
 #include "scene.h"
+#include "workers.h"
 
 #define STREAM	VSOCKDEV_TYPE_STREAM
 #define MANY	30000
@@ -511,11 +512,46 @@ static void life_restore_fails(struct kunit *test)
 	}
 }
 
+/* Interrupts before the driver is ready do nothing, and nothing is missed */
+static void life_hasty_device(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	u32 queue;
+
+	scene->fake.hasty = true;
+	scene->fake.late_cid = 77;
+	for (queue = 0; queue <= VSOCKDEV_FAKE_QUEUES; queue++) {
+		scene_unplug(scene);
+		scene->fake.missing = queue;
+		KUNIT_ASSERT_EQ(test, fake_device_add(&scene->fake, scene->root,
+						      0, SCENE_CID, 16), 0);
+		if (queue == VSOCKDEV_FAKE_QUEUES) {
+			scene->cid = 77;
+			scene_bound(scene);
+			KUNIT_EXPECT_EQ(test, scene->vd->cid, 77);
+		} else {
+			KUNIT_EXPECT_NULL(test, scene->fake.vdev.dev.driver);
+			KUNIT_EXPECT_EQ(test, fake_device_remove(&scene->fake),
+					0);
+			flush_workqueue(vsockdev_high_wq);
+			flush_workqueue(vsockdev_wq);
+			scene->fake.missing = VSOCKDEV_FAKE_QUEUES;
+			scene->fake.hasty = false;
+			scene_plug(scene, 0, SCENE_QUEUE);
+			scene->fake.hasty = true;
+		}
+		KUNIT_ASSERT_EQ(test, scene_start(scene, 0, 0, 0), 0);
+	}
+	scene->fake.hasty = false;
+	scene_echo(scene_accept(scene, 1, STREAM));
+}
+
 static struct kunit_case life_tests[] = {
 	KUNIT_CASE_PARAM(life_sweep, calamity_gen_params),
 	KUNIT_CASE_PARAM(life_shapes, shape_gen_params),
 	KUNIT_CASE(life_missing_queue),
 	KUNIT_CASE(life_restore_fails),
+	KUNIT_CASE(life_hasty_device),
 	{}
 };
 

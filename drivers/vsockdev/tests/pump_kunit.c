@@ -11,6 +11,7 @@
 #include <net/sock.h>
 
 #include "claim.h"
+#include "deliver.h"
 #include "scene.h"
 
 #define WINDOW		262144	/* ours, the default */
@@ -485,6 +486,73 @@ static void pump_tiny_writes(struct kunit *test)
 	flow_end(flow);
 }
 
+struct narrow_window {
+	const char *name;
+	u32 window;
+	bool lent;	/* what goes out refers to what was written */
+};
+
+static const struct narrow_window narrow_windows[] = {
+	{ "a_byte", 1, false },
+	{ "two_kib", 2047, false },
+	{ "two_pages", 8192, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(narrow_window, narrow_windows, name);
+
+/* A device that keeps a small packet does not keep much more by it */
+static void pump_keeps_little(struct kunit *test)
+{
+	const struct narrow_window *param = test->param_value;
+	struct scene *scene = test->priv;
+	struct fake_chain chain;
+	struct flow *flow;
+	u32 id, cost;
+
+	scene_unplug(scene);
+	scene_plug(scene, BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC), SCENE_QUEUE);
+	KUNIT_ASSERT_EQ(test, scene_start(scene, 0, 0, 0), 0);
+	flow = flow_init(test);
+	host_tells(flow, param->window, 0);
+	user_writes(flow, 30000);
+	KUNIT_ASSERT_EQ(test, fake_device_take(&scene->fake, VSOCKDEV_VQ_TX,
+					       scene->frame, SCENE_FRAME_MAX,
+					       VSOCKDEV_FAKE_HOLD, &id, &chain),
+			0);
+	KUNIT_EXPECT_LE(test, chain.readable,
+			VSOCKDEV_HDR_LEN + param->window);
+	KUNIT_EXPECT_EQ(test, chain.count > 1, param->lent);
+	spin_lock(&scene->vd->lock);
+	cost = scene->vd->ring.tx_bytes;
+	spin_unlock(&scene->vd->lock);
+	KUNIT_EXPECT_GE(test, cost, param->lent ? 15000 : 1);
+}
+
+/* A message that lost its front in a reset must not look like a whole one */
+static void pump_drops_the_rest_of_a_message(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct scene_conn *sc = scene_accept(scene, 1, VSOCKDEV_TYPE_SEQPACKET);
+	struct vsockdev_event event;
+	u8 *rest;
+
+	rest = kunit_kzalloc(test, 8192, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, rest);
+	scene_send(scene, &sc->peer, VIRTIO_VSOCK_OP_RW, VIRTIO_VSOCK_SEQ_EOM,
+		   "whole", 5);
+	scene_send(scene, &sc->peer, VIRTIO_VSOCK_OP_RW, 0, "front", 5);
+	scene_transport_event(scene, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET, 4);
+	scene_expect_event(scene, VSOCKDEV_EVENT_TRANSPORT_RESET, &event);
+	/* The RX work had it in its hands, and waited for memory */
+	spin_lock(&scene->vd->lock);
+	vsockdev_deliver_receive(sc->conn, rest, 8192, true);
+	vsockdev_sched_unlock(scene->vd);
+	scene_settle(scene);
+	KUNIT_EXPECT_EQ(test, scene_read(sc, rest, 8192), 5);
+	KUNIT_EXPECT_MEMEQ(test, rest, "whole", 5);
+	KUNIT_EXPECT_LE(test, scene_read(sc, rest, 8192), 0);
+}
+
 static struct kunit_case pump_tests[] = {
 	KUNIT_CASE_PARAM(pump_random, socket_size_gen_params),
 	KUNIT_CASE(pump_close_flushes),
@@ -494,6 +562,8 @@ static struct kunit_case pump_tests[] = {
 	KUNIT_CASE(pump_full_socket),
 	KUNIT_CASE(pump_stops_at_shutdown),
 	KUNIT_CASE(pump_tiny_writes),
+	KUNIT_CASE_PARAM(pump_keeps_little, narrow_window_gen_params),
+	KUNIT_CASE(pump_drops_the_rest_of_a_message),
 	{}
 };
 
