@@ -501,6 +501,22 @@ TEST_F(misuse, a_socket_is_given_twice)
 	close(again);
 }
 
+TEST_F(misuse, a_call_that_fails_leaves_the_socket_as_it_was)
+{
+	int pair[2], mark = 5;
+	socklen_t len = sizeof(mark);
+
+	tcp_pair(pair);
+	ASSERT_EQ(0, setsockopt(pair[1], SOL_SOCKET, SO_RCVLOWAT, &mark, len));
+	EXPECT_EQ(-EADDRINUSE, send_request(self->dev.fd, self->peer.link.addr,
+					    pair[1], NULL));
+	mark = 0;
+	ASSERT_EQ(0, getsockopt(pair[1], SOL_SOCKET, SO_RCVLOWAT, &mark, &len));
+	EXPECT_EQ(5, mark);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* A program that takes bytes away from the driver. */
 #define STREAM (64 * KIB)
 
@@ -572,6 +588,46 @@ TEST_F_TIMEOUT(misuse, a_program_reads_in_our_place, LONG_SECONDS)
 		SKIP(return, "this host device has no half-close");
 	for (int i = 0; i < 20; i++)
 		ASSERT_EQ(STREAM, robbed(&self->dev, &self->peer, i % 2));
+}
+
+/* Looks at urgent bytes, or takes them, while the driver drops them. */
+static void *steal_urgent(void *arg)
+{
+	struct thief *thief = arg;
+	int flags = MSG_OOB | MSG_DONTWAIT;
+	char byte;
+
+	while (!atomic_load(thief->over)) {
+		recv(thief->sock, &byte, 1, flags);
+		flags ^= MSG_PEEK;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(misuse, a_program_reads_urgent_bytes_in_our_place, LONG_SECONDS)
+{
+	struct thief thieves[2] = {};
+	atomic_bool over = false;
+	int pair[2], again;
+	struct link link;
+
+	unix_pair(pair);
+	again = dup(pair[1]);
+	link = peer_connect_with(&self->dev, &self->peer, pair);
+	for (int i = 0; i < 2; i++) {
+		thieves[i].sock = again;
+		thieves[i].over = &over;
+		pthread_create(&thieves[i].thread, NULL, steal_urgent,
+			       &thieves[i]);
+	}
+	for (int i = 0; i < 20000; i++)
+		if (send(link.sock, "!", 1, MSG_OOB) != 1)
+			break;
+	atomic_store(&over, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thieves[i].thread, NULL);
+	close(again);
+	link_close(&link);
 }
 
 TEST_F_TIMEOUT(misuse, small_writes_are_not_held_back_for_good, LONG_SECONDS)
