@@ -16,6 +16,7 @@
 
 #include "lib/link.h"
 
+#define KIB 1024ULL
 #define MIB (1024 * 1024ULL)
 #define LONG_SECONDS 600
 
@@ -375,6 +376,27 @@ LONG_TEST_F(data, sendfile_arrives)
 	while (at < (off_t)(8 * MIB))
 		ASSERT_LT(0, sendfile(self->link.sock, file, &at, 8 * MIB));
 	peer_hear_exactly(&self->peer, "done %llu", 8 * MIB);
+}
+
+/* And where there are none in the file. */
+TEST_F(data, sendfile_of_a_hole_arrives)
+{
+	static char bytes[64 * KIB], zeroes[64 * KIB];
+	int file = memfd_create("hole", MFD_CLOEXEC);
+	ssize_t n;
+
+	ASSERT_EQ(0, ftruncate(file, 256 * KIB));
+	peer_tell(&self->peer, "echo");
+	for (off_t at = 0; at < (off_t)(256 * KIB);) {
+		off_t begin = at;
+
+		n = sendfile(self->link.sock, file, &at, sizeof(bytes));
+		ASSERT_LT(0, n);
+		memset(bytes, 1, sizeof(bytes));
+		ASSERT_EQ(n, recv(self->link.sock, bytes, n, MSG_WAITALL));
+		ASSERT_EQ(0, memcmp(bytes, zeroes, n));
+		ASSERT_EQ(begin + n, at);
+	}
 }
 
 /* Several connections. */
