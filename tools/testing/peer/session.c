@@ -269,6 +269,20 @@ static void do_recv_message(struct session *s, char **args)
 	      (unsigned long long)n);
 }
 
+static void do_recv_line(struct session *s, char **args)
+{
+	char line[128], byte;
+	ssize_t n;
+
+	(void)args;
+	if (uds_read_line(s->data, line, sizeof(line)) <= 0) {
+		reply_errno(s, "line");
+		return;
+	}
+	n = recv(s->data, &byte, 1, 0);
+	reply(s, "%s %s", n < 0 ? "reset" : n ? "more" : "eof", line);
+}
+
 struct exchange {
 	struct session *session;
 	uint64_t len;
@@ -534,13 +548,14 @@ static const struct command commands[] = {
 	{ "recv", 2, do_recv, "SEED BYTES|end [MIN-MAX]: and check all" },
 	{ "send-message", 2, do_send_message, "SEED BYTES: just one" },
 	{ "recv-message", 2, do_recv_message, "SEED BYTES: just one of these" },
+	{ "recv-line", 0, do_recv_line, "of text, and what is behind it" },
 	{ "exchange", 4, do_exchange, "SEED BYTES SEED BYTES|end: both ways" },
 	{ "echo", 0, do_echo, "to the end, which is passed on" },
 	{ "become-echo", 0, do_become_echo, "on the script connection itself" },
 	{ "unread", 0, do_unread, "waits for bytes, and leaves them" },
 	{ "shutdown", 1, do_shutdown, "rd|wr|both" },
 	{ "close", 0, do_close, "with bytes unread that is a reset" },
-	{ "defer", 2, do_defer, "TAG COMMAND...: once this connection ended" },
+	{ "defer", 2, do_defer, "TAG COMMAND... [; ...]: once this one ended" },
 	{ "later", 1, do_later, "COMMAND...: after the answer, and with none" },
 	{ "process", 1, do_process, "COMMAND...: by one that has the data" },
 	{ "kill", 0, do_kill, "that process" },
@@ -625,6 +640,18 @@ static void converse(struct session *s)
 	}
 }
 
+/* One after the other; the last one's answer is what it was all for. */
+static void perform_deferred(struct session *s)
+{
+	char *rest = s->deferred, *line;
+
+	while ((line = strsep(&rest, ";"))) {
+		memset(s->reply, 0, sizeof(s->reply));
+		perform(s, line);
+	}
+	results_put(s->defer_tag, s->reply);
+}
+
 void session_run(const struct setup *setup, int control)
 {
 	struct session s = {
@@ -637,10 +664,8 @@ void session_run(const struct setup *setup, int control)
 	converse(&s);
 	close(s.control);
 	s.control = -1;
-	if (s.deferred[0]) {
-		perform(&s, s.deferred);
-		results_put(s.defer_tag, s.reply);
-	}
+	if (s.deferred[0])
+		perform_deferred(&s);
 	kill_process(&s);
 	unlisten(&s);
 	new_data(&s, -1);
