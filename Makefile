@@ -36,9 +36,10 @@ module: $(MODULE) ## build only the module, into build/module-VERSION/
 		CONFIG_DEBUG_INFO_BTF_MODULES= \
 		VSOCKDEV_TESTS=$(VSOCKDEV_TESTS) modules
 
-# What is built for tests is not installed.
-VSOCKDEV_TESTS  := y
-modules_install: VSOCKDEV_TESTS := n
+# With y the module has what tests need besides (see Kbuild). Their scripts ask
+# for it; it is never installed.
+VSOCKDEV_TESTS  := n
+modules_install: override VSOCKDEV_TESTS := n
 
 # Links, not copies: an edit is seen at once, and removed files vanish.
 $(MODULE): FORCE
