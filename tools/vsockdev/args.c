@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conn.h"
+#include "relay.h"
 #include "tcp.h"
 
 #define HOST_CID 2
@@ -119,6 +120,8 @@ static void check_stdio(const struct argp_state *state,
 {
 	if (args->seqpacket && args->tcp)
 		argp_error(state, "--seqpacket and --tcp exclude each other");
+	if (args->tcp && args->linger_ms != LINGER_FOREVER)
+		argp_error(state, "--linger and --tcp exclude each other");
 }
 
 /* One for all of the options below. */

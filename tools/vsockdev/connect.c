@@ -42,8 +42,8 @@ static const struct argp argp = {
 	.args_doc = "[CID:]PORT",
 	.doc = "Connect to a port of the host, or of CID. Sends stdin, whose "
 	       "end half-closes the connection, and prints what comes back.\v"
-	       "Without --linger the host is waited for. Exit status: see "
-	       "vsockdev --help.",
+	       "Without --linger, which is for stdin and stdout only, not for "
+	       "--tcp, the host is waited for. Exit status: see vsockdev --help.",
 };
 
 static enum status bridge(struct vsockdev *dev, const struct conn_args *args)

@@ -24,6 +24,8 @@ static void check(const struct argp_state *state,
 	args_check_count(state, 1);
 	if (args->exec && args->conn.tcp)
 		argp_error(state, "--exec and --tcp exclude each other");
+	if (args->exec && args->conn.linger_ms != LINGER_FOREVER)
+		argp_error(state, "--exec and --linger exclude each other");
 	if (args->keep && args->conn.timeout_ms)
 		argp_error(state, "--keep and --timeout exclude each other");
 }
@@ -83,7 +85,8 @@ static const struct argp argp = {
 	       "end half-closes the connection, and prints what comes. "
 	       "Connections to other ports, and to this one while it is busy, "
 	       "are refused.\v"
-	       "Without --linger the host is waited for. The command finds "
+	       "Without --linger, which is for stdin and stdout only, not for "
+	       "--tcp and --exec, the host is waited for. The command finds "
 	       "VSOCKDEV_LOCAL_PORT, VSOCKDEV_REMOTE_CID and "
 	       "VSOCKDEV_REMOTE_PORT in its environment. Exit status: see "
 	       "vsockdev --help; 1 if the command fails.",
