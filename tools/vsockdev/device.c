@@ -4,17 +4,31 @@
 
 #include <errno.h>
 #include <error.h>
+#include <stdlib.h>
 #include <time.h>
 #include <vsockdev.h>
 
 #include "command.h"
+
+/* Ends the program, and says what helps against it. */
+static void cannot_open(const char *path, int reason)
+{
+	error(0, reason, "%s", path);
+	if (reason == ENOENT)
+		error(0, 0, "\"vsockdev devices\" says who has the devices, "
+		      "\"vsockdev bind\" takes one over");
+	if (reason == EACCES)
+		error(0, 0, "who may open it is for a udev rule to say; there "
+		      "is an example, 60-vsockdev.rules");
+	exit(STATUS_ERROR);
+}
 
 struct vsockdev *device_open(const char *path)
 {
 	struct vsockdev *dev = vsockdev_open(path);
 
 	if (!dev)
-		error(STATUS_ERROR, errno, "%s", path);
+		cannot_open(path, errno);
 	return dev;
 }
 
