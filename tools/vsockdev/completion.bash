@@ -19,7 +19,7 @@ _vsockdev_command()
 _vsockdev_options()
 {
 	case $1 in
-	'') echo --device --verbose --help ;;
+	'') echo --device --verbose --version --help ;;
 	cid) echo --help ;;
 	info | monitor | devices) echo --json --help ;;
 	connect) echo --local-port --timeout --linger --tcp --seqpacket \

@@ -3,6 +3,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vsockdev.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,10 @@
 
 #include "array.h"
 #include "command.h"
+
+#define TEXT_OF(number) #number
+#define VALUE_AS_TEXT(macro) TEXT_OF(macro)
+#define ABI_VERSION VALUE_AS_TEXT(VSOCKDEV_ABI_VERSION)
 
 static const struct command {
 	const char *name;
@@ -158,7 +163,7 @@ int main(int argc, char **argv)
 	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	program_invocation_name = program_invocation_short_name;
-	argp_program_version = "vsockdev, of ABI version 1";
+	argp_program_version = "vsockdev, of ABI version " ABI_VERSION;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &args);
 	argv += args.first;
 	snprintf(name, sizeof(name), "vsockdev %s", args.command->name);
