@@ -25,7 +25,6 @@ enum {
 	OPT_SCRIPTS,
 	OPT_NO_INDIRECT,
 	OPT_NO_SEQPACKET,
-	OPT_FOREGROUND,
 };
 
 static const struct argp_option option_table[] = {
@@ -62,8 +61,6 @@ static const struct argp_option option_table[] = {
 	  0 },
 	{ "keep", OPT_KEEP, NULL, 0,
 	  "Wait for the next client when one has gone", 0 },
-	{ "foreground", OPT_FOREGROUND, NULL, 0,
-	  "Stay in the foreground, as is always done", 0 },
 	{ "verbose", OPT_VERBOSE, NULL, 0, "Tell what happens", 0 },
 	{ 0 },
 };
@@ -145,8 +142,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_KEEP:
 		opts->keep = true;
-		break;
-	case OPT_FOREGROUND:
 		break;
 	case OPT_VERBOSE:
 		verbose = true;

@@ -20,7 +20,6 @@
 
 /* In the number that comes with a descriptor. */
 #define VHOST_USER_VRING_INDEX_MASK 0xffu
-#define VHOST_USER_VRING_NO_FD (1u << 8)
 
 #define VHOST_USER_MAX_FDS 8
 #define VHOST_USER_CONFIG_MAX 256
