@@ -25,19 +25,19 @@
  *
  * The errors that every call can return:
  *
- * ======= ==============================================================
- * ENOTTY  The ioctl number is unknown.
- * EFAULT  The struct cannot be read or written.
- * EINVAL  @size is below that of the first version, a reserved member is
- *         not zero, or a value is out of its range.
- * E2BIG   @size is beyond what this kernel knows and the rest is not zero,
- *         or it is beyond a page.
+ * ========== ===========================================================
+ * ENOTTY     The ioctl number is unknown.
+ * EFAULT     The struct cannot be read or written.
+ * EINVAL     @size is below that of the first version, a reserved member
+ *            is not zero, or a value is out of its range.
+ * E2BIG      @size is beyond what this kernel knows and the rest is not
+ *            zero, or it is beyond a page.
  * EOPNOTSUPP A flag is unknown.
- * EPERM   The file has not started the device (all but START, GET_CID and
- *         GET_INFO).
- * ENODEV  The device is gone. The file stays open and answers only this.
- * ENOMEM  No memory.
- * ======= ==============================================================
+ * EPERM      The file has not started the device (all but START, GET_CID
+ *            and GET_INFO).
+ * ENODEV     The device is gone. The file stays open and answers only this.
+ * ENOMEM     No memory.
+ * ========== ===========================================================
  *
  * Errors of one call are listed with its struct.
  */
