@@ -120,7 +120,7 @@ bench-plot: ## draw build/bench.json as build/bench.svg
 	$(SETUP) bench
 	tools/bench/plot $(BUILD)/bench.json $(BUILD)/bench.svg
 
-style: ## checkpatch, sparse, W=1, shellcheck and codespell, all strict
+style: ## checkpatch, sparse, W=1, shellcheck, docutils, codespell, all strict
 	$(SETUP) build style
 	tools/testing/style
 
