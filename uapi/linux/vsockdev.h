@@ -23,6 +23,14 @@
  * member means the default, or nothing. Where a call returns values, as many
  * bytes are written as both sides know, and @size becomes the kernel's.
  *
+ * vsockdev_get_info.abi_version rises when what a program was compiled for
+ * means something else, or is gone. It stays the same when calls, members at
+ * the end of a struct, flags, event types, reasons or errors are added. So
+ * programs skip events of a type that they do not know, and take a reason that
+ * they do not know for an error like the others; a kernel that does not know a
+ * flag says EOPNOTSUPP. Until the first release anything may still change, and
+ * the version stays 1.
+ *
  * The errors that every call can return:
  *
  * ========== ===========================================================
