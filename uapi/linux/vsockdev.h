@@ -189,8 +189,8 @@ struct vsockdev_stop {
  * socket; EAFNOSUPPORT neither AF_UNIX nor TCP; EPROTOTYPE a socket type
  * that the device does not carry; ENOTCONN the socket is not connected;
  * EBUSY the socket is in use by another connection or kernel facility;
- * ENOBUFS at the connection limit; ECONNRESET a transport reset is not
- * acknowledged.
+ * ENOBUFS at the connection limit, or 131072 connections of all devices have
+ * sockets; ECONNRESET a transport reset is not acknowledged.
  */
 struct vsockdev_send_request {
 	__u32 size;
@@ -222,8 +222,9 @@ struct vsockdev_send_request {
  *
  * Errors: ENOTCONN no REQUEST waits at @addr: there never was one, it is
  * answered, or the host withdrew it; ESTALE @conn_id is not the connection
- * at @addr; EPROTOTYPE the socket is of another type than the REQUEST; the
- * other errors of the socket and ECONNRESET as for SEND_REQUEST.
+ * at @addr; EPROTOTYPE the socket is of another type than the REQUEST; ENOBUFS
+ * 131072 connections of all devices have sockets; the other errors of the
+ * socket and ECONNRESET as for SEND_REQUEST.
  */
 struct vsockdev_send_response {
 	__u32 size;
@@ -328,9 +329,10 @@ struct vsockdev_send_shutdown {
  * Errors: ENOTCONN no established connection at @addr; EPIPE its sending
  * direction is over; EPROTOTYPE it is a SEQPACKET connection; EBUSY the last
  * one's SEND_VMO_COMPLETE was not read yet; EINVAL @length is 0 or the range
- * passes the end of the file; EBADF not open for reading; EOPNOTSUPP a file
- * of another kind; ESTALE @conn_id is not the connection at @addr; ECONNRESET
- * a transport reset is not acknowledged.
+ * passes the end of the file; EBADF not open for reading; EACCES a security
+ * module forbids to read the file; EOPNOTSUPP a file of another kind; ESTALE
+ * @conn_id is not the connection at @addr; ECONNRESET a transport reset is not
+ * acknowledged.
  */
 struct vsockdev_send_vmo {
 	__u32 size;
