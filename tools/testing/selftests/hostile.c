@@ -32,7 +32,7 @@
 #define STAGED (2 * 64 * KIB)
 #define SOCKETS (2 * 2 * 208 * KIB) /* both send buffers, and what skbs cost */
 #define OBJECTS (16 * KIB)
-#define QUEUE (512 * KIB + 64 * KIB)
+#define QUEUE (512 * KIB + 64 * KIB) /* less than there may be */
 
 static bool is_a(const char *name, const char *kind)
 {
