@@ -132,7 +132,7 @@ struct vsockdev_chunk {
  * @tx_frame_count: how many they are
  * @tx_staged: payload in them
  * @tx_in_ring: frames in the TX queue
- * @tx_ring_bytes: payload in them
+ * @tx_ring_bytes: their cost, see vsockdev_frame_cost()
  * @tx_crowded: that is its share: it may send when the device returned some
  * @tx_node: in vsockdev_sched.active while @tx_frames is not empty, unless it
  *	is crowded, waits for credit or is to be split

@@ -14,6 +14,12 @@
 
 #include "frame.h"
 
+/*
+ * What a part of an skb may be charged with, as a multiple of its bytes. A frame
+ * that costs more would be more than connections leave each other.
+ */
+#define CHARGE_MAX	4
+
 static void frame_init(struct vsockdev_frame *frame, u32 room)
 {
 	frame->control = false;
@@ -125,6 +131,12 @@ static bool has_page_of_zeros(struct scatterlist *sg, int count)
 	return false;
 }
 
+/* Half of what @len bytes in @count pieces of an skb keep from being freed */
+static u32 charge_of(const struct sk_buff *skb, int count, u32 len)
+{
+	return max3(len, skb->truesize / 2, (u32)(count * PAGE_SIZE / 2));
+}
+
 /**
  * vsockdev_frame_add_skb() - add bytes of an skb at the end of a payload
  * @frame: from vsockdev_frame_alloc_lent(), without pages
@@ -142,6 +154,7 @@ bool vsockdev_frame_add_skb(struct vsockdev_frame *frame, struct sk_buff *skb,
 	struct scatterlist *next = &lent->sg[lent->sg_count];
 	int room = min_t(u32, runs, VSOCKDEV_PAGES_MAX) - (lent->sg_count - 1);
 	int count;
+	u32 charge;
 
 	if (room <= 0 || frame->len + len > VSOCKDEV_PAGED_MAX ||
 	    lent->skb_count == VSOCKDEV_PAGES_MAX)
@@ -149,10 +162,13 @@ bool vsockdev_frame_add_skb(struct vsockdev_frame *frame, struct sk_buff *skb,
 	count = skb_to_sgvec_nomark(skb, next, offset, len);
 	if (count <= 0 || count > room || has_page_of_zeros(next, count))
 		return false;
+	charge = charge_of(skb, count, len);
+	if (charge > CHARGE_MAX * len)
+		return false;
 	lent->sg_count += count;
 	lent->skbs[lent->skb_count++] = skb_get(skb);
 	frame->len += len;
-	frame->charge += max(len, skb->truesize / 2);
+	frame->charge += charge;
 	return true;
 }
 

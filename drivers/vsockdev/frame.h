@@ -52,7 +52,8 @@ struct vsockdev_lent {
  * @flags: of the header
  * @room: largest payload that fits @data
  * @len: payload
- * @charge: at least half of the memory that @lent keeps from being freed
+ * @charge: at least half of the memory that @lent keeps from being freed, if that
+ *	is pages of ordinary size
  * @lent: where the payload is, or NULL if it is in @data
  * @data: header and payload, one piece of memory for the device
  */

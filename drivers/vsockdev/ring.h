@@ -32,8 +32,9 @@ enum vsockdev_vq {
 #define VSOCKDEV_EVENT_BUFS	8
 
 /*
- * Payload in the TX queue. What is there is sent in order; all choice between
- * connections is made before it, so it is no longer than the device needs it.
+ * Cost of what is in the TX queue, see vsockdev_frame_cost(). What is there is
+ * sent in order; all choice between connections is made before it, so it is no
+ * longer than the device needs it.
  */
 #define VSOCKDEV_TX_BYTES_MIN	(768U * 1024)
 #define VSOCKDEV_TX_BYTES_MAX	(3072U * 1024)

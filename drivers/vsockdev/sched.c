@@ -72,7 +72,7 @@ void vsockdev_sched_activate(struct vsockdev_conn *conn)
 	list_add_tail(&conn->tx_node, &conn->vd->sched.active);
 }
 
-/* Payload in the TX queue that a single connection leaves for others */
+/* Cost of what is in the TX queue that a single connection leaves for others */
 static u32 left_for_others(u32 limit)
 {
 	return limit / 3;

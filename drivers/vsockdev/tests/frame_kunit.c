@@ -148,19 +148,21 @@ static void frame_limits(struct kunit *test)
 static void frame_charges_what_it_keeps(struct kunit *test)
 {
 	struct vsockdev_frame *frame = vsockdev_frame_alloc_lent(GFP_KERNEL);
-	struct vsockdev_frame *head = vsockdev_frame_alloc(99, GFP_KERNEL);
+	struct vsockdev_frame *head = vsockdev_frame_alloc(2999, GFP_KERNEL);
 	struct sk_buff *skb = alloc_skb(16000, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, frame);
 	KUNIT_ASSERT_NOT_NULL(test, head);
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	skb_put(skb, 16000);
-	KUNIT_ASSERT_TRUE(test, vsockdev_frame_add_skb(frame, skb, 10, 100, 9));
+	KUNIT_EXPECT_FALSE(test, vsockdev_frame_add_skb(frame, skb, 9, 1000, 9));
+	KUNIT_ASSERT_TRUE(test, vsockdev_frame_add_skb(frame, skb, 9, 3000, 9));
+	KUNIT_EXPECT_LE(test, vsockdev_frame_cost(frame), 12000);
 	KUNIT_EXPECT_GE(test, vsockdev_frame_cost(frame), 8000);
-	head->len = 99;
+	head->len = 2999;
 	vsockdev_frame_split(frame, head);
 	KUNIT_EXPECT_EQ(test, frame->len, 1);
-	KUNIT_EXPECT_EQ(test, vsockdev_frame_cost(head), 99);
+	KUNIT_EXPECT_EQ(test, vsockdev_frame_cost(head), 2999);
 	KUNIT_EXPECT_GE(test, vsockdev_frame_cost(frame), 8000);
 	vsockdev_frame_free(head);
 	vsockdev_frame_free(frame);

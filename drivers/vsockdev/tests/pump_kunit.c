@@ -495,7 +495,8 @@ struct narrow_window {
 static const struct narrow_window narrow_windows[] = {
 	{ "a_byte", 1, false },
 	{ "two_kib", 2047, false },
-	{ "two_pages", 8192, true },
+	{ "a_page", 8192, false },
+	{ "a_third", 32768, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(narrow_window, narrow_windows, name);
