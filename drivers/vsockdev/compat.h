@@ -137,17 +137,21 @@ static inline u32 vsockdev_compat_unix_consumed(const struct sk_buff *skb)
 	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
 
 /*
- * An skb was taken out of the receive queue of a stream, under its lock. Returns
- * true if that was the urgent byte, which nobody finds by another way now.
+ * An skb was taken out of the receive queue of a stream, under the locks of the
+ * socket's state and of the queue: some kernels have the one, some the other.
+ * Returns true if it was the urgent byte, which nobody finds by another way now.
+ * There are older kernels that have a reference for that way.
  */
 static inline bool vsockdev_compat_unix_forget_oob(struct sock *sk,
-						   const struct sk_buff *skb)
+						   struct sk_buff *skb)
 {
 #if IS_ENABLED(CONFIG_AF_UNIX_OOB)
 	struct unix_sock *u = unix_sk(sk);
 
 	if (skb == u->oob_skb) {
 		WRITE_ONCE(u->oob_skb, NULL);
+		if (skb_shared(skb))
+			skb_unref(skb);
 		return true;
 	}
 #endif

@@ -16,6 +16,7 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <net/af_unix.h>
+#include <net/inet_connection_sock.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 
@@ -104,10 +105,12 @@ static int read_part_skb(struct sock *sk)
 	bool urgent;
 
 	mutex_lock(&unix_sk(sk)->iolock);
+	unix_state_lock(sk);
 	spin_lock(&queue->lock);
 	skb = __skb_dequeue(queue);
 	urgent = skb && vsockdev_compat_unix_forget_oob(sk, skb);
 	spin_unlock(&queue->lock);
+	unix_state_unlock(sk);
 	if (skb && UNIXCB(skb).fp)
 		drop_rights(skb);
 	mutex_unlock(&unix_sk(sk)->iolock);
@@ -356,13 +359,16 @@ struct vsockdev_frame *vsockdev_sock_read(struct vsockdev_sock *vs, u32 len,
 
 /*
  * With MSG_TRUNC, TCP drops the bytes and copies nothing. A program may have put
- * TLS between us, which knows no such thing.
+ * TLS between us, which knows no such thing; if that comes only now, it fails.
  */
 static bool discard_tcp(struct vsockdev_sock *vs)
 {
 	struct msghdr msg = {};
+	u8 bytes[256];
 	int ret;
 
+	if (inet_csk_has_ulp(vs->sock->sk))
+		return read_tcp(vs, bytes, sizeof(bytes));
 	iov_iter_discard(&msg.msg_iter, ITER_DEST, DISCARD_MAX);
 	ret = sock_recvmsg(vs->sock, &msg, MSG_DONTWAIT | MSG_TRUNC);
 	if (ret < 0 && ret != -EAGAIN)
