@@ -126,7 +126,7 @@ static void note_close(struct vsockdev_sock *vs, struct sock *sk)
 		vsockdev_sock_note_error(vs, -ECONNRESET);
 }
 
-static void uninstall(struct vsockdev_sock *vs);
+static void uninstall(struct vsockdev_sock *vs, struct sock *sk);
 
 /* Changes of state and errors. See above why TCP_CLOSE ends it all */
 static void sock_state_change(struct sock *sk)
@@ -141,7 +141,7 @@ static void sock_state_change(struct sock *sk)
 		note_close(vs, sk);
 	wake_pump(sk);
 	if (closed)
-		uninstall(vs);
+		uninstall(vs, sk);
 	rcu_read_unlock();
 }
 
@@ -230,10 +230,8 @@ bool vsockdev_sock_is_claimed(const struct sock *sk)
  * on top of ours; those remember ours and will call them, so the module must
  * stay for ever.
  */
-static void uninstall(struct vsockdev_sock *vs)
+static void uninstall(struct vsockdev_sock *vs, struct sock *sk)
 {
-	struct sock *sk = vs->sock->sk;
-
 	write_lock_bh(&sk->sk_callback_lock);
 	if (rcu_access_pointer(__sk_user_data(sk)) ==
 	    (void *)((uintptr_t)vs | SK_USER_DATA_NOCOPY)) {
@@ -247,7 +245,9 @@ static void uninstall(struct vsockdev_sock *vs)
 			WRITE_ONCE(sk->sk_state_change, vs->state_change);
 		if (sk->sk_error_report == sock_state_change)
 			WRITE_ONCE(sk->sk_error_report, vs->error_report);
-		WRITE_ONCE(sk->sk_rcvlowat, vs->lowat);
+		/* If the program has set none meanwhile */
+		if (READ_ONCE(sk->sk_rcvlowat) == 1)
+			WRITE_ONCE(sk->sk_rcvlowat, vs->lowat);
 		rcu_assign_sk_user_data(sk, NULL);
 	}
 	write_unlock_bh(&sk->sk_callback_lock);
@@ -331,7 +331,7 @@ void vsockdev_sock_release(struct vsockdev_sock *vs)
 	struct vsockdev_conn *conn = vs->conn;
 	struct sock *sk = vs->sock->sk;
 
-	uninstall(vs);
+	uninstall(vs, sk);
 	/* Not what is there now: others may expect to be called with the lock */
 	vs->data_ready(sk);
 	vs->write_space(sk);

@@ -92,12 +92,12 @@ struct vsockdev_stats {
  * @tx_work: takes back what was sent, and sends what waits
  * @event_work: takes transport events, and notes a new context id
  *
- * @lock guards @owner to @sched, the TX queue, and of each connection what
- * its struct says. It is taken in process context only: interrupts merely queue
- * work, and so do socket callbacks, but for that of a program that writes. It is
- * held for no longer than it takes to fill the TX ring. Interrupts look at @ready
- * and @events_ready without it. Inside it: locks of wait queues and work queues,
- * none of sockets.
+ * @lock guards @owner to @sched but for @events_ready, the TX queue, and of each
+ * connection what its struct says. It is taken in process context only:
+ * interrupts merely queue work, and so do socket callbacks, but for that of a
+ * program that writes. It is held for no longer than it takes to fill the TX
+ * ring. Interrupts look at @ready and @events_ready without it. Inside it: locks
+ * of wait queues and work queues, none of sockets.
  */
 struct vsockdev {
 	struct device dev;

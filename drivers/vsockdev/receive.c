@@ -252,8 +252,8 @@ static u32 deliver_now(struct vsockdev_conn *conn, const void *payload,
 }
 
 /*
- * The connection has ended since its last part came, and with it what there was
- * of the message. The rest would look like a whole one.
+ * The connection has ended since the last packet came, and with it what there was
+ * of a message. The rest would look like a whole one.
  */
 static bool lost_its_front(const struct vsockdev_conn *conn)
 {
