@@ -127,8 +127,10 @@ TEST_F_TIMEOUT(storm, does_no_harm, LONG_SECONDS)
 	EXPECT_LT(packets / 100, after.rx_malformed);
 	EXPECT_LT(packets / 100, after.rx_unknown);
 	EXPECT_LT(packets / 200, after.rx_violations);
+	/* How many of them the owner meets depends on who gets the processor */
+	EXPECT_LT(packets / 100, after.refused + siege->victim.requests);
 	EXPECT_LT(0, after.refused);
-	EXPECT_LT(packets / 200, siege->victim.requests);
+	EXPECT_LT(0, siege->victim.requests);
 }
 
 /* Owners come and go in the middle of it. */
