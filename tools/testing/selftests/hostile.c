@@ -97,6 +97,14 @@ static void describe(struct siege *siege, const struct vsockdev_get_info *now)
 	       (unsigned long long)siege->victim.resets);
 }
 
+/* Its reports, of other races too, are dozens of lines each: see scan-log. */
+static bool has_kcsan(void)
+{
+	const char *kernel = getenv("VSOCKDEV_KERNEL");
+
+	return kernel && !strcmp(kernel, "kcsan");
+}
+
 TEST_F_TIMEOUT(storm, does_no_harm, LONG_SECONDS)
 {
 	unsigned long long packets = from_environment("VSOCKDEV_TEST_PACKETS",
@@ -122,7 +130,8 @@ TEST_F_TIMEOUT(storm, does_no_harm, LONG_SECONDS)
 	check_memory(siege, "storm", &before);
 	after = info_of(siege->dev.fd);
 	describe(siege, &after);
-	EXPECT_GE(LOG_LINES, log_lines() - lines);
+	if (!has_kcsan())
+		EXPECT_GE(LOG_LINES, log_lines() - lines);
 	EXPECT_LE(packets, after.rx_packets - siege->before.rx_packets);
 	EXPECT_LT(packets / 100, after.rx_malformed);
 	EXPECT_LT(packets / 100, after.rx_unknown);
