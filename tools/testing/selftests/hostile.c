@@ -97,14 +97,6 @@ static void describe(struct siege *siege, const struct vsockdev_get_info *now)
 	       (unsigned long long)siege->victim.resets);
 }
 
-/* Its reports, of other races too, are dozens of lines each: see scan-log. */
-static bool has_kcsan(void)
-{
-	const char *kernel = getenv("VSOCKDEV_KERNEL");
-
-	return kernel && !strcmp(kernel, "kcsan");
-}
-
 TEST_F_TIMEOUT(storm, does_no_harm, LONG_SECONDS)
 {
 	unsigned long long packets = from_environment("VSOCKDEV_TEST_PACKETS",
@@ -130,7 +122,8 @@ TEST_F_TIMEOUT(storm, does_no_harm, LONG_SECONDS)
 	check_memory(siege, "storm", &before);
 	after = info_of(siege->dev.fd);
 	describe(siege, &after);
-	if (!has_kcsan())
+	/* A report of KCSAN, of other races too, is dozens: see scan-log */
+	if (!kernel_is("kcsan"))
 		EXPECT_GE(LOG_LINES, log_lines() - lines);
 	EXPECT_LE(packets, after.rx_packets - siege->before.rx_packets);
 	EXPECT_LT(packets / 100, after.rx_malformed);

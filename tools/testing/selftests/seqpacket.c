@@ -725,10 +725,9 @@ static unsigned long slab_bytes(void)
 TEST_F_TIMEOUT(seqpacket, comes_in_and_costs_little, LONG_SECONDS)
 {
 	struct talk *talk = &self->talk;
-	const char *kernel = getenv("VSOCKDEV_KERNEL");
 	unsigned long before;
 
-	if (kernel && !strcmp(kernel, "debug"))
+	if (kernel_is("debug"))
 		SKIP(return, "here slabs hold what was freed, too");
 	talk_connect_narrow(talk, &self->fake);
 	before = slab_bytes();

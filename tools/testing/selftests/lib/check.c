@@ -45,6 +45,13 @@ bool host_is_ours(void)
 	return !host || !strcmp(host, "ours");
 }
 
+bool kernel_is(const char *name)
+{
+	const char *kernel = getenv("VSOCKDEV_KERNEL");
+
+	return kernel && !strcmp(kernel, name);
+}
+
 unsigned long long from_environment(const char *name,
 				    unsigned long long fallback)
 {

@@ -23,8 +23,9 @@ _Noreturn void fail(const char *format, ...)
 /* Calls the function behind a macro of the same name, noting the line. */
 #define HERE(call) (check_note(__FILE__, __LINE__), call)
 
-/* Which host device is there? */
+/* Which host device is there, and which kernel, of those for tests only? */
 bool host_is_ours(void);
+bool kernel_is(const char *name);
 
 /* A number from the environment, or the default. */
 unsigned long long from_environment(const char *name,

@@ -286,9 +286,7 @@ void expect_complete(struct device *dev, uint64_t id, int status,
 
 int rounds(int count)
 {
-	const char *kernel = getenv("VSOCKDEV_KERNEL");
-
-	return kernel && !strcmp(kernel, "debug") ? count / 8 : count;
+	return kernel_is("debug") ? count / 8 : count;
 }
 
 struct flow flow_endless(struct fake *fake)
