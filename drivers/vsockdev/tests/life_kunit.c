@@ -467,6 +467,20 @@ static void life_shapes(struct kunit *test)
 	scene_expect_quiet(scene);
 }
 
+/* Plugs a device in that lacks a queue, which no driver takes, and out again */
+static void plug_without(struct scene *scene, u32 queue)
+{
+	struct kunit *test = scene->test;
+
+	scene->fake.missing = queue;
+	KUNIT_ASSERT_EQ(test, fake_device_add(&scene->fake, scene->root, 0,
+					      SCENE_CID, 16), 0);
+	KUNIT_EXPECT_NULL(test, scene->fake.vdev.dev.driver);
+	KUNIT_EXPECT_TRUE(test, scene->fake.status & VIRTIO_CONFIG_S_FAILED);
+	KUNIT_EXPECT_EQ(test, fake_device_remove(&scene->fake), 0);
+	scene->fake.missing = VSOCKDEV_FAKE_QUEUES;
+}
+
 /* A queue cannot be had: there is no node, and nothing is left */
 static void life_missing_queue(struct kunit *test)
 {
@@ -475,14 +489,7 @@ static void life_missing_queue(struct kunit *test)
 
 	for (queue = 0; queue < VSOCKDEV_FAKE_QUEUES; queue++) {
 		scene_unplug(scene);
-		scene->fake.missing = queue;
-		KUNIT_ASSERT_EQ(test, fake_device_add(&scene->fake, scene->root,
-						      0, SCENE_CID, 16), 0);
-		KUNIT_EXPECT_NULL(test, scene->fake.vdev.dev.driver);
-		KUNIT_EXPECT_TRUE(test, scene->fake.status &
-				  VIRTIO_CONFIG_S_FAILED);
-		KUNIT_EXPECT_EQ(test, fake_device_remove(&scene->fake), 0);
-		scene->fake.missing = VSOCKDEV_FAKE_QUEUES;
+		plug_without(scene, queue);
 		scene_plug(scene, 0, SCENE_QUEUE);
 		KUNIT_ASSERT_EQ(test, scene_start(scene, 0, 0, 0), 0);
 	}
@@ -520,29 +527,17 @@ static void life_hasty_device(struct kunit *test)
 
 	scene->fake.hasty = true;
 	scene->fake.late_cid = 77;
-	for (queue = 0; queue <= VSOCKDEV_FAKE_QUEUES; queue++) {
-		scene_unplug(scene);
-		scene->fake.missing = queue;
-		KUNIT_ASSERT_EQ(test, fake_device_add(&scene->fake, scene->root,
-						      0, SCENE_CID, 16), 0);
-		if (queue == VSOCKDEV_FAKE_QUEUES) {
-			scene->cid = 77;
-			scene_bound(scene);
-			KUNIT_EXPECT_EQ(test, scene->vd->cid, 77);
-		} else {
-			KUNIT_EXPECT_NULL(test, scene->fake.vdev.dev.driver);
-			KUNIT_EXPECT_EQ(test, fake_device_remove(&scene->fake),
-					0);
-			flush_workqueue(vsockdev_high_wq);
-			flush_workqueue(vsockdev_wq);
-			scene->fake.missing = VSOCKDEV_FAKE_QUEUES;
-			scene->fake.hasty = false;
-			scene_plug(scene, 0, SCENE_QUEUE);
-			scene->fake.hasty = true;
-		}
-		KUNIT_ASSERT_EQ(test, scene_start(scene, 0, 0, 0), 0);
+	scene_unplug(scene);
+	for (queue = 0; queue < VSOCKDEV_FAKE_QUEUES; queue++) {
+		plug_without(scene, queue);
+		flush_workqueue(vsockdev_high_wq);
+		flush_workqueue(vsockdev_wq);
 	}
+	scene_plug(scene, 0, SCENE_QUEUE);
 	scene->fake.hasty = false;
+	scene->cid = 77;
+	KUNIT_EXPECT_EQ(test, scene->vd->cid, 77);
+	KUNIT_ASSERT_EQ(test, scene_start(scene, 0, 0, 0), 0);
 	scene_echo(scene_accept(scene, 1, STREAM));
 }
 

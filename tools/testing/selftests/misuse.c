@@ -543,6 +543,29 @@ static void *steal(void *arg)
 	return NULL;
 }
 
+static void thieves_start(struct thief thieves[2], int sock, atomic_bool *over,
+			  void *(*steal)(void *))
+{
+	for (int i = 0; i < 2; i++) {
+		thieves[i].sock = sock;
+		thieves[i].over = over;
+		pthread_create(&thieves[i].thread, NULL, steal, &thieves[i]);
+	}
+}
+
+/* Returns how many bytes they got. */
+static uint64_t thieves_stop(struct thief thieves[2])
+{
+	uint64_t bytes = 0;
+
+	atomic_store(thieves->over, true);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(thieves[i].thread, NULL);
+		bytes += thieves[i].bytes;
+	}
+	return bytes;
+}
+
 static uint64_t robbed(struct device *dev, struct peer *peer, bool tcp)
 {
 	struct transfer transfer = TRANSFER(1, 1, 400);
@@ -559,22 +582,14 @@ static uint64_t robbed(struct device *dev, struct peer *peer, bool tcp)
 	transfer_send(&transfer, pair[0], 1000);
 	stolen = recv(again, loot, sizeof(loot), 0);
 	link = peer_connect_with(dev, peer, pair);
-	for (int i = 0; i < 2; i++) {
-		thieves[i].sock = again;
-		thieves[i].over = &over;
-		pthread_create(&thieves[i].thread, NULL, steal, &thieves[i]);
-	}
+	thieves_start(thieves, again, &over, steal);
 	peer_tell(peer, "echo");
 	/* Nobody reads the echo, which must not hold up the rest. */
 	transfer_send(&transfer, link.sock, STREAM - 1000);
 	shutdown(link.sock, SHUT_WR);
 	if (sscanf(peer_hear(peer), "eof %llu", &arrived) != 1)
 		fail("the stream was cut off");
-	atomic_store(&over, true);
-	for (int i = 0; i < 2; i++) {
-		pthread_join(thieves[i].thread, NULL);
-		stolen += thieves[i].bytes;
-	}
+	stolen += thieves_stop(thieves);
 	peer_do(peer, "ok", "close");
 	skip_to_rst(dev, link.id);
 	close(again);
@@ -614,18 +629,11 @@ TEST_F_TIMEOUT(misuse, a_program_reads_urgent_bytes_in_our_place, LONG_SECONDS)
 	unix_pair(pair);
 	again = dup(pair[1]);
 	link = peer_connect_with(&self->dev, &self->peer, pair);
-	for (int i = 0; i < 2; i++) {
-		thieves[i].sock = again;
-		thieves[i].over = &over;
-		pthread_create(&thieves[i].thread, NULL, steal_urgent,
-			       &thieves[i]);
-	}
+	thieves_start(thieves, again, &over, steal_urgent);
 	for (int i = 0; i < 20000; i++)
 		if (send(link.sock, "!", 1, MSG_OOB) != 1)
 			break;
-	atomic_store(&over, true);
-	for (int i = 0; i < 2; i++)
-		pthread_join(thieves[i].thread, NULL);
+	thieves_stop(thieves);
 	close(again);
 	link_close(&link);
 }
