@@ -65,13 +65,14 @@ struct vsockdev_stats {
  *	the driver, by each open file (through @cdev) and by each connection
  * @cdev: the node
  * @vdev: the virtio device; valid until @gone
+ * @events_ready: as @ready, and there is a node: the event work may run. Read
+ *	without the lock, as interrupts read @ready
  * @lock: see below
  * @owner: the file that issued START, not a reference: its release resets it
  * @options: what the owner asked for, defaults filled in
  * @gone: the device was removed, for good
  * @ready: the rings may be used. They may not once the device is gone, nor
  *	between freeze and restore
- * @events_ready: likewise, and there is a node: the event work may run
  * @cid: the guest's context id
  * @features: virtio feature bits agreed on
  * @generation: counts transport resets
@@ -92,17 +93,17 @@ struct vsockdev_stats {
  * @tx_work: takes back what was sent, and sends what waits
  * @event_work: takes transport events, and notes a new context id
  *
- * @lock guards @owner to @sched but for @events_ready, the TX queue, and of each
- * connection what its struct says. It is taken in process context only:
- * interrupts merely queue work, and so do socket callbacks, but for that of a
- * program that writes. It is held for no longer than it takes to fill the TX
- * ring. Interrupts look at @ready and @events_ready without it. Inside it: locks
- * of wait queues and work queues, none of sockets.
+ * @lock guards @owner to @sched, the TX queue, and of each connection what its
+ * struct says. It is taken in process context only: interrupts merely queue work,
+ * and so do socket callbacks, but for that of a program that writes. It is held
+ * for no longer than it takes to fill the TX ring. Inside it: locks of wait queues
+ * and work queues, none of sockets.
  */
 struct vsockdev {
 	struct device dev;
 	struct cdev cdev;
 	struct virtio_device *vdev;
+	bool events_ready;
 
 	/* Guards all fields from owner to ring but for the ring's RX part */
 	spinlock_t lock;
@@ -110,7 +111,6 @@ struct vsockdev {
 	struct vsockdev_start options;
 	bool gone;
 	bool ready;
-	bool events_ready;
 	u32 cid;
 	u64 features;
 	u64 generation;

@@ -15,6 +15,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
+#include <linux/uio.h>
 #include <net/af_unix.h>
 #include <net/inet_connection_sock.h>
 #include <net/sock.h>
@@ -318,16 +319,23 @@ static void copy_unix(struct vsockdev_sock *vs, struct vsockdev_frame *frame,
 	}
 }
 
-static ssize_t read_tcp(struct vsockdev_sock *vs, void *to, size_t len)
+static ssize_t receive_tcp(struct vsockdev_sock *vs, struct msghdr *msg,
+			   int flags)
 {
-	struct msghdr msg = {};
-	struct kvec vec = { .iov_base = to, .iov_len = len };
-	int ret;
+	int ret = sock_recvmsg(vs->sock, msg, MSG_DONTWAIT | flags);
 
-	ret = kernel_recvmsg(vs->sock, &msg, &vec, 1, len, MSG_DONTWAIT);
 	if (ret < 0 && ret != -EAGAIN)
 		vsockdev_sock_note_error(vs, ret);
 	return max(ret, 0);
+}
+
+static ssize_t read_tcp(struct vsockdev_sock *vs, void *to, size_t len)
+{
+	struct kvec vec = { .iov_base = to, .iov_len = len };
+	struct msghdr msg = {};
+
+	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &vec, 1, len);
+	return receive_tcp(vs, &msg, 0);
 }
 
 /**
@@ -365,15 +373,11 @@ static bool discard_tcp(struct vsockdev_sock *vs)
 {
 	struct msghdr msg = {};
 	u8 bytes[256];
-	int ret;
 
 	if (inet_csk_has_ulp(vs->sock->sk))
 		return read_tcp(vs, bytes, sizeof(bytes));
 	iov_iter_discard(&msg.msg_iter, ITER_DEST, DISCARD_MAX);
-	ret = sock_recvmsg(vs->sock, &msg, MSG_DONTWAIT | MSG_TRUNC);
-	if (ret < 0 && ret != -EAGAIN)
-		vsockdev_sock_note_error(vs, ret);
-	return ret > 0;
+	return receive_tcp(vs, &msg, MSG_TRUNC);
 }
 
 /**

@@ -280,7 +280,7 @@ static void deliver_later(struct vsockdev_conn *conn, const void *payload,
 	if (!chunk) {
 		vsockdev_conn_fail(conn, -ENOMEM);
 	} else if (lost_its_front(conn)) {
-		conn->vd->stats.rx_discarded += len;
+		vd->stats.rx_discarded += len;
 		kfree(chunk);
 	} else {
 		more = !list_empty(&conn->rx_chunks);

@@ -290,10 +290,10 @@ int vsockdev_ring_send(struct vsockdev_ring *ring,
 	}
 	if (ret)
 		return ret;
-	if (!frame)
-		list_del(&sent->node);
 	if (frame)
 		ring->tx_bytes += vsockdev_frame_cost(frame);
+	else
+		list_del(&sent->node);
 	ring->tx_awaited += sent->awaited;
 	return 0;
 }
