@@ -56,15 +56,50 @@ struct vsockdev_blob {
 /* What a hole consists of */
 static struct page *zeros;
 
-/* memfd and tmpfs. What is swapped out comes back, what is not there does not */
+/* What the page cache has now, with a reference; NULL for nothing on 6.1 too */
+static struct folio *find_folio(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+
+	return IS_ERR(folio) ? NULL : folio;
+}
+
+/*
+ * Takes over the reference. Memory that fallocate() set aside and nobody has
+ * written yet is a hole; it is told from a page on its way in by the lock.
+ */
+static struct page *page_of_shmem(struct folio *folio, pgoff_t index)
+{
+	if (!folio_test_uptodate(folio)) {
+		folio_lock(folio);
+		folio_unlock(folio);
+	}
+	if (folio_test_uptodate(folio))
+		return folio_file_page(folio, index);
+	folio_put(folio);
+	return NULL;
+}
+
+/*
+ * memfd and tmpfs. What is swapped out comes back, what is not there does not:
+ * reading it would fill the hole, so it is read only where there is swap. Goes
+ * round when a page has come back from there, or has left, meanwhile.
+ */
 static struct page *get_shmem_page(struct file *file, pgoff_t index)
 {
 	struct address_space *mapping = file->f_mapping;
+	struct folio *folio;
+	void *entry;
 
-	if (!xa_load(&mapping->i_pages, index))
-		return NULL;
-	return shmem_read_mapping_page_gfp(mapping, index,
-					   mapping_gfp_mask(mapping));
+	while ((entry = xa_load(&mapping->i_pages, index))) {
+		if (xa_is_value(entry))
+			return shmem_read_mapping_page_gfp(mapping, index,
+						mapping_gfp_mask(mapping));
+		folio = find_folio(mapping, index);
+		if (folio)
+			return page_of_shmem(folio, index);
+	}
+	return NULL;
 }
 
 /* Huge pages are never swapped out: those that are not there are holes */
@@ -73,7 +108,8 @@ static struct page *get_huge_page(struct file *file, pgoff_t index)
 	u32 order = huge_page_order(hstate_inode(file_inode(file)));
 	struct folio *folio;
 
-	folio = vsockdev_compat_hugetlb_folio(file->f_mapping, index, order);
+	folio = find_folio(file->f_mapping,
+			   vsockdev_compat_hugetlb_index(index, order));
 	if (!folio)
 		return NULL;
 	if (folio_test_hwpoison(folio)) {

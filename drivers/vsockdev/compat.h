@@ -158,22 +158,15 @@ static inline bool vsockdev_compat_unix_forget_oob(struct sock *sk,
 	return false;
 }
 
-/*
- * The huge page that holds a page of a file of hugetlbfs, with a reference, or
- * NULL. Older kernels count such files in huge pages.
- */
-static inline struct folio *
-vsockdev_compat_hugetlb_folio(struct address_space *mapping, pgoff_t index,
-			      unsigned int order)
+/* Where a huge page is in a file. Older kernels count it in huge pages. */
+static inline pgoff_t vsockdev_compat_hugetlb_index(pgoff_t index,
+						    unsigned int order)
 {
-	struct folio *folio;
-
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
-	folio = filemap_get_folio(mapping, index);
+	return index;
 #else
-	folio = filemap_get_folio(mapping, index >> order);
+	return index >> order;
 #endif
-	return IS_ERR(folio) ? NULL : folio;
 }
 
 #endif /* VSOCKDEV_COMPAT_H */
