@@ -45,11 +45,28 @@ static u32 consumed(const struct vsockdev_sock *vs, const struct sk_buff *skb)
 	return vs->seqpacket ? 0 : vsockdev_compat_unix_consumed(skb);
 }
 
+/*
+ * Drops what was sent along with the bytes. Who wrote them pays all the time,
+ * and thereby stays.
+ */
+static void drop_rights(struct sk_buff *skb)
+{
+	struct sock *writer = skb->sk;
+
+	refcount_add(skb->truesize, &writer->sk_wmem_alloc);
+	skb_orphan(skb);
+	skb->sk = writer;
+	skb->destructor = sock_wfree;
+}
+
 static int take_skb(struct sock *sk, struct sk_buff *skb)
 {
 	struct vsockdev_sock *vs;
 	u32 offset;
 
+	/* Kernels from 6.12 on leave them there, or drop them themselves */
+	if (UNIXCB(skb).fp)
+		drop_rights(skb);
 	rcu_read_lock();
 	vs = rcu_dereference_sk_user_data(sk);
 	rcu_read_unlock();
@@ -68,20 +85,6 @@ static int take_skb(struct sock *sk, struct sk_buff *skb)
 }
 
 /*
- * Drops what was sent along with the bytes. Who wrote them pays all the time,
- * and thereby stays.
- */
-static void drop_rights(struct sk_buff *skb)
-{
-	struct sock *writer = skb->sk;
-
-	refcount_add(skb->truesize, &writer->sk_wmem_alloc);
-	skb_orphan(skb);
-	skb->sk = writer;
-	skb->destructor = sock_wfree;
-}
-
-/*
  * AF_UNIX has no read_skb() for this type, and recvmsg() would copy. The lock
  * is the one under which a program that reads our end looks at the skb.
  */
@@ -92,8 +95,6 @@ static int read_message_skb(struct sock *sk)
 
 	mutex_lock(&unix_sk(sk)->iolock);
 	skb = skb_recv_datagram(sk, MSG_DONTWAIT, &ret);
-	if (skb)
-		drop_rights(skb);
 	mutex_unlock(&unix_sk(sk)->iolock);
 	return skb ? take_skb(sk, skb) : ret;
 }
@@ -112,8 +113,6 @@ static int read_part_skb(struct sock *sk)
 	urgent = skb && vsockdev_compat_unix_forget_oob(sk, skb);
 	spin_unlock(&queue->lock);
 	unix_state_unlock(sk);
-	if (skb && UNIXCB(skb).fp)
-		drop_rights(skb);
 	mutex_unlock(&unix_sk(sk)->iolock);
 	if (urgent)
 		kfree_skb(skb);
@@ -139,8 +138,12 @@ static void drain_unix(struct vsockdev_sock *vs)
 	while (!skb_queue_empty_lockless(&sk->sk_receive_queue)) {
 		int ret;
 
-		/* A writer of empty messages is never full */
-		if (!budget--) {
+		/*
+		 * A writer of empty messages is never full. When nobody writes
+		 * any more, it is the end that is looked for.
+		 */
+		if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) &&
+		    !budget--) {
 			vsockdev_conn_wake(vs->conn);
 			break;
 		}
@@ -168,6 +171,22 @@ static size_t tcp_pending(struct sock *sk)
 	return unread;
 }
 
+/*
+ * TCP notes its last bytes and then the FIN, in no order but that of its lock:
+ * whoever has seen the FIN looks again.
+ */
+static size_t tcp_pending_or_end(struct sock *sk)
+{
+	size_t pending = tcp_pending(sk);
+
+	if (!pending && (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)) {
+		lock_sock(sk);
+		pending = tcp_pending(sk);
+		release_sock(sk);
+	}
+	return pending;
+}
+
 /**
  * vsockdev_sock_is_read() - tells whether a program reads from our end
  * @vs: the socket, an AF_UNIX one
@@ -189,7 +208,7 @@ bool vsockdev_sock_is_read(const struct vsockdev_sock *vs)
 size_t vsockdev_sock_pending(struct vsockdev_sock *vs)
 {
 	if (vs->tcp)
-		return tcp_pending(vs->sock->sk);
+		return tcp_pending_or_end(vs->sock->sk);
 	drain_unix(vs);
 	return vs->pending;
 }

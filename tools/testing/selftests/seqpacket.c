@@ -422,6 +422,27 @@ TEST_F(seqpacket, goes_out_unless_it_is_empty)
 	host_gets_end(&self->talk, VIRTIO_VSOCK_OP_SHUTDOWN, SEND);
 }
 
+/* More than are looked at in one go. What comes after them is not the end. */
+TEST_F(seqpacket, goes_out_behind_many_empty_ones)
+{
+	struct vsockdev_event event;
+	int pair[2];
+
+	seqpacket_pair(pair);
+	set_buffer(pair[0], SO_SNDBUFFORCE, 16 * MIB);
+	event = talk_dial(&self->talk, &self->fake, SEQPACKET);
+	self->talk.flow.link.sock = pair[0];
+	for (unsigned int i = 0; i < 5000; i++)
+		program_sends(&self->talk, 0);
+	program_sends(&self->talk, 5);
+	shutdown(pair[0], SHUT_WR);
+
+	self->talk.flow.link = link_accept_with(&self->fake.dev, &event, pair);
+	flow_expect(&self->talk.flow, VIRTIO_VSOCK_OP_RESPONSE);
+	host_gets(&self->talk, 5);
+	host_gets_end(&self->talk, VIRTIO_VSOCK_OP_SHUTDOWN, SEND);
+}
+
 /*
  * Hosts that charge each packet would run out of room. After one small packet
  * for each KiB of window the driver asks before it sends another.
