@@ -27,6 +27,7 @@
  * All functions here are called under the device's lock.
  */
 #include <linux/jiffies.h>
+#include <linux/preempt.h>
 
 #include "conn.h"
 #include "device.h"
@@ -513,7 +514,9 @@ static bool run(struct vsockdev *vd)
  * @vd: the device, locked
  *
  * A notification can take long, so it is made without the lock. Whoever frees
- * the queues waits for an RCU grace period after marking them as not ready.
+ * the queues waits for an RCU grace period after marking them as not ready. A
+ * program that owes one must not lose the processor in between: nobody else
+ * makes it, and it is for the packets of others, too.
  */
 void vsockdev_sched_unlock(struct vsockdev *vd)
 	__releases(&vd->lock)
@@ -524,9 +527,11 @@ void vsockdev_sched_unlock(struct vsockdev *vd)
 	rcu_read_lock();
 	notify = run(vd);
 	list_splice_init(&vd->sched.done, &done);
+	preempt_disable();
 	spin_unlock(&vd->lock);
 	if (notify)
 		virtqueue_notify(vd->ring.vqs[VSOCKDEV_VQ_TX]);
+	preempt_enable();
 	rcu_read_unlock();
 	vsockdev_frames_free(&done);
 }
