@@ -253,6 +253,22 @@ static void uninstall(struct vsockdev_sock *vs, struct sock *sk)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
+/*
+ * Whoever else has a socket of TCP can disconnect it while we take it, and then
+ * no call tells us. If it listens by now, what was accepted has our callbacks,
+ * so the module must stay for ever.
+ */
+static bool is_gone(const struct vsockdev_sock *vs)
+{
+	int state = inet_sk_state_load(vs->sock->sk);
+
+	if (!vs->tcp)
+		return false;
+	if (state == TCP_LISTEN)
+		__module_get(THIS_MODULE);
+	return (1 << state) & (TCPF_CLOSE | TCPF_LISTEN);
+}
+
 /**
  * vsockdev_sock_type() - tells what a socket can carry
  * @vs: the socket
@@ -306,6 +322,10 @@ struct vsockdev_sock *vsockdev_sock_claim(int fd, struct vsockdev_conn *conn,
 	ret = install(vs);
 	if (ret)
 		goto err_undo;
+	if (is_gone(vs)) {
+		vsockdev_sock_release(vs);
+		return ERR_PTR(-ENOTCONN);
+	}
 	return vs;
 
 err_undo:
