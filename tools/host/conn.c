@@ -11,11 +11,14 @@
 #include "options.h"
 #include "vsock.h"
 
-/* The habits of Linux. */
-static const unsigned int timeout_ms[CONN_TIMERS] = {
-	[CONN_TIMER_CONNECT] = 2000,
-	[CONN_TIMER_CLOSE] = 8000,
-};
+/* As Linux has it. */
+#define CLOSE_TIMEOUT_MS 8000
+
+static unsigned int timeout_ms(const struct conn *conn, enum conn_timer kind)
+{
+	return kind == CONN_TIMER_CONNECT ? conn->vs->opts->connect_timeout_ms :
+					    CLOSE_TIMEOUT_MS;
+}
 
 void conn_table_init(struct conn_table *table)
 {
@@ -140,7 +143,7 @@ void conn_timer_set(struct conn *conn, enum conn_timer kind)
 {
 	conn_timer_clear(conn);
 	conn->timer_kind = kind;
-	conn->deadline = loop_now_ms() + timeout_ms[kind];
+	conn->deadline = loop_now_ms() + timeout_ms(conn, kind);
 	conn->timed = true;
 	TAILQ_INSERT_TAIL(&conn->vs->conns.timers[kind], conn, timer);
 }

@@ -4,6 +4,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ enum {
 	OPT_VERBOSE = 'v',
 	OPT_KEEP = 'k',
 	OPT_BUF_ALLOC = 0x100,
+	OPT_CONNECT_TIMEOUT,
 	OPT_CONTROL,
 	OPT_SCRIPTS,
 	OPT_NO_INDIRECT,
@@ -52,6 +54,8 @@ static const struct argp_option option_table[] = {
 	  0 },
 	{ "buf-alloc", OPT_BUF_ALLOC, "BYTES", 0,
 	  "Receive window of every connection (262144)", 0 },
+	{ "connect-timeout", OPT_CONNECT_TIMEOUT, "MS", 0,
+	  "How long to wait for the guest's answer to a REQUEST (2000)", 0 },
 	{ "no-indirect", OPT_NO_INDIRECT, NULL, 0,
 	  "Do not offer indirect descriptors", 0 },
 	{ "no-seqpacket", OPT_NO_SEQPACKET, NULL, 0,
@@ -134,6 +138,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_BUF_ALLOC:
 		opts->buf_alloc = number(state, arg, 1, BUF_ALLOC_MAX, 0);
 		break;
+	case OPT_CONNECT_TIMEOUT:
+		opts->connect_timeout_ms = number(state, arg, 1, INT_MAX, 0);
+		break;
 	case OPT_NO_INDIRECT:
 		opts->indirect = false;
 		break;
@@ -168,6 +175,7 @@ void options_parse(struct options *opts, int argc, char **argv)
 	*opts = (struct options){
 		.cid = OPTIONS_CID_MIN,
 		.buf_alloc = 256 * 1024,
+		.connect_timeout_ms = 2000, /* as Linux has it */
 		.indirect = true,
 		.seqpacket = true,
 	};

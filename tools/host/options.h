@@ -21,6 +21,7 @@ struct options {
 	const char *scripts; /* likewise */
 	uint64_t cid;
 	uint32_t buf_alloc;
+	unsigned int connect_timeout_ms;
 	bool indirect;
 	bool seqpacket;
 	bool keep;
