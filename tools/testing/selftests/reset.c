@@ -549,6 +549,7 @@ TEST_F(reset, comes_with_others)
 {
 	struct virtio_vsock_event event = {};
 
+	flush_events(&self->fake, self->buffers);
 	for (uint32_t i = 0; i < self->buffers; i++)
 		ASSERT_EQ(0, fake_try_put(&self->fake, FAKE_EVENTS, &event,
 					  sizeof(event), sizeof(event), 0));

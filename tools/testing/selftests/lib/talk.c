@@ -270,7 +270,11 @@ void host_takes(struct fake *fake)
 /* The driver has handled all that was put, and its answers were taken. */
 void host_syncs(struct fake *fake)
 {
-	struct vsockdev_addr nobody = host_addr(new_port());
+	struct vsockdev_addr nobody = {
+		.local_port = 1, /* below all of new_port() */
+		.remote_cid = HOST_CID,
+		.remote_port = 1,
+	};
 	struct packet packet;
 
 	packet = packet_from_host(fake, nobody, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
