@@ -91,14 +91,15 @@ static struct page *get_shmem_page(struct file *file, pgoff_t index)
 	struct folio *folio;
 	void *entry;
 
-	while ((entry = xa_load(&mapping->i_pages, index))) {
-		if (xa_is_value(entry))
-			return shmem_read_mapping_page_gfp(mapping, index,
-						mapping_gfp_mask(mapping));
+	do {
 		folio = find_folio(mapping, index);
 		if (folio)
 			return page_of_shmem(folio, index);
-	}
+		entry = xa_load(&mapping->i_pages, index);
+		if (xa_is_value(entry))
+			return shmem_read_mapping_page_gfp(mapping, index,
+						mapping_gfp_mask(mapping));
+	} while (entry);
 	return NULL;
 }
 

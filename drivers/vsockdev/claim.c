@@ -227,15 +227,16 @@ bool vsockdev_sock_is_claimed(const struct sock *sk)
 
 /*
  * Gives the callbacks back, once. Somebody, such as TLS, may have put others
- * on top of ours; those remember ours and will call them, so the module must
- * stay for ever.
+ * on top of ours; those remember ours and will call them. So does what a socket
+ * that listens has accepted. Then the module must stay for ever.
  */
 static void uninstall(struct vsockdev_sock *vs, struct sock *sk)
 {
 	write_lock_bh(&sk->sk_callback_lock);
 	if (rcu_access_pointer(__sk_user_data(sk)) ==
 	    (void *)((uintptr_t)vs | SK_USER_DATA_NOCOPY)) {
-		if (!callbacks_are_ours(sk))
+		if (!callbacks_are_ours(sk) ||
+		    inet_sk_state_load(sk) == TCP_LISTEN)
 			__module_get(THIS_MODULE);
 		if (sk->sk_data_ready == sock_data_ready)
 			WRITE_ONCE(sk->sk_data_ready, vs->data_ready);
@@ -255,18 +256,12 @@ static void uninstall(struct vsockdev_sock *vs, struct sock *sk)
 
 /*
  * Whoever else has a socket of TCP can disconnect it while we take it, and then
- * no call tells us. If it listens by now, what was accepted has our callbacks,
- * so the module must stay for ever.
+ * no call tells us. It may even listen by now.
  */
 static bool is_gone(const struct vsockdev_sock *vs)
 {
-	int state = inet_sk_state_load(vs->sock->sk);
-
-	if (!vs->tcp)
-		return false;
-	if (state == TCP_LISTEN)
-		__module_get(THIS_MODULE);
-	return (1 << state) & (TCPF_CLOSE | TCPF_LISTEN);
+	return vs->tcp && (1 << inet_sk_state_load(vs->sock->sk)) &
+				  (TCPF_CLOSE | TCPF_LISTEN);
 }
 
 /**
