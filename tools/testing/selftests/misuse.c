@@ -338,14 +338,6 @@ static void *spin(void *arg)
 	return NULL;
 }
 
-static void set_policy(int policy, int priority)
-{
-	struct sched_param param = { .sched_priority = priority };
-
-	if (sched_setscheduler(0, policy, &param))
-		fail("sched_setscheduler: %s", strerror(errno));
-}
-
 static void siege_begin(struct siege *siege)
 {
 	long others = sysconf(_SC_NPROCESSORS_ONLN) - 1;

@@ -2,6 +2,7 @@
 /* Failing with something to understand, and waiting with an end to it. */
 #include "check.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,6 +51,14 @@ bool kernel_is(const char *name)
 	const char *kernel = getenv("VSOCKDEV_KERNEL");
 
 	return kernel && !strcmp(kernel, name);
+}
+
+void set_policy(int policy, int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+
+	if (sched_setscheduler(0, policy, &param))
+		fail("sched_setscheduler: %s", strerror(errno));
 }
 
 unsigned long long from_environment(const char *name,

@@ -27,6 +27,9 @@ _Noreturn void fail(const char *format, ...)
 bool host_is_ours(void);
 bool kernel_is(const char *name);
 
+/* Of the calling thread. With SCHED_FIFO, work items on its processor wait. */
+void set_policy(int policy, int priority);
+
 /* A number from the environment, or the default. */
 unsigned long long from_environment(const char *name,
 				    unsigned long long fallback);
