@@ -299,6 +299,17 @@ int vsockdev_conn_make_room(struct vsockdev_conn *conn)
 	return 0;
 }
 
+static void wake(struct vsockdev_conn *conn, bool hurried)
+{
+	int place = READ_ONCE(conn->place);
+
+	if (place < 0)
+		return;
+	vsockdev_conn_get(conn);
+	if (!queue_work(vsockdev_worker_wq(place, hurried), &conn->work))
+		vsockdev_conn_put(conn);
+}
+
 /**
  * vsockdev_conn_wake() - let the pump look at the connection
  * @conn: the connection
@@ -307,13 +318,23 @@ int vsockdev_conn_make_room(struct vsockdev_conn *conn)
  */
 void vsockdev_conn_wake(struct vsockdev_conn *conn)
 {
-	int place = READ_ONCE(conn->place);
+	wake(conn, false);
+}
 
-	if (place < 0)
-		return;
-	vsockdev_conn_get(conn);
-	if (!queue_work(vsockdev_worker_wq(place), &conn->work))
-		vsockdev_conn_put(conn);
+/**
+ * vsockdev_conn_wake_to_send() - let the pump stage the next frame
+ * @conn: one of its frames was sent
+ *
+ * Among many that send, the pump must not wait for the end of the time slice of
+ * another one's writer: it would miss its turn, and that writer take it. But it
+ * runs ahead of programs only for what programs have written, at a priority of
+ * their own; not for a file, nor for what the network brings.
+ */
+void vsockdev_conn_wake_to_send(struct vsockdev_conn *conn)
+{
+	lockdep_assert_held(&conn->vd->lock);
+
+	wake(conn, conn->tx_written && !conn->vmo_left);
 }
 
 /**

@@ -119,6 +119,7 @@ struct vsockdev_chunk {
  * @tx_split: the first staged frame does not fit the peer's window any more
  * @tx_small_pass: one small packet more may go out
  * @tx_waiting: the pump wants to be woken when a staged frame was sent
+ * @tx_written: then for bytes that a program of ours has written
  * @tx_corked: small writes wait until the packets before them were sent
  * @rx_discard: the program does not want what comes
  * @rx_ended: all that the peer sent before its SHUTDOWN was handed over
@@ -191,6 +192,7 @@ struct vsockdev_conn {
 	bool tx_stopped : 1;
 	bool tx_ended : 1;
 	bool tx_waiting : 1;
+	bool tx_written : 1;
 	bool tx_split : 1;
 	bool tx_small_pass : 1;
 	bool rx_discard : 1;
@@ -250,6 +252,7 @@ int vsockdev_conn_make_room(struct vsockdev_conn *conn);
 void vsockdev_conn_uncount(struct vsockdev_conn *conn);
 void vsockdev_conn_forget(struct vsockdev_conn *conn);
 void vsockdev_conn_wake(struct vsockdev_conn *conn);
+void vsockdev_conn_wake_to_send(struct vsockdev_conn *conn);
 void vsockdev_conn_wake_late(struct vsockdev_conn *conn);
 void vsockdev_conn_open(struct vsockdev_conn *conn);
 void vsockdev_conn_arm(struct vsockdev_conn *conn, unsigned long timeout);

@@ -281,7 +281,7 @@ static void frame_sent(struct vsockdev_conn *conn)
 {
 	if (conn->tx_waiting) {
 		conn->tx_waiting = false;
-		vsockdev_conn_wake(conn);
+		vsockdev_conn_wake_to_send(conn);
 	}
 	if (!conn->tx_frame_count)
 		vsockdev_conn_settle(conn);

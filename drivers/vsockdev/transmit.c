@@ -48,6 +48,13 @@ static bool has_enough_staged(const struct vsockdev_conn *conn)
 	       conn->tx_staged >= VSOCKDEV_PAYLOAD_MAX;
 }
 
+/* Sending what is staged will ask again */
+static void wait_for_turn(struct vsockdev_conn *conn)
+{
+	conn->tx_waiting = true;
+	conn->tx_written = !vsockdev_sock_is_tcp(conn->sock);
+}
+
 /* How much may be staged now of @pending bytes */
 static u32 tx_allowance(struct vsockdev_conn *conn, u64 pending)
 {
@@ -56,14 +63,13 @@ static u32 tx_allowance(struct vsockdev_conn *conn, u64 pending)
 	if (conn->state != VSOCKDEV_CONN_ESTABLISHED || conn->tx_stopped)
 		return 0;
 	if (has_enough_staged(conn)) {
-		conn->tx_waiting = true;
+		wait_for_turn(conn);
 		return 0;
 	}
 	space = vsockdev_credit_tx_space(&conn->credit);
 	if (space <= conn->tx_staged) {
-		/* With frames staged, sending them will ask again */
 		if (conn->tx_frame_count)
-			conn->tx_waiting = true;
+			wait_for_turn(conn);
 		else
 			vsockdev_sched_block(conn);
 		return 0;

@@ -13,6 +13,10 @@
  * So each pump has a place, and there are as many places in a queue as items
  * that it can have under way. Queues are made when the first place in them is
  * taken and stay until the module goes.
+ *
+ * A place is one in two queues, the other of high priority, for a pump that has
+ * a turn to lose. A pump may be under way in both, once in each; one of them
+ * waits for the other then.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -33,23 +37,36 @@ struct workqueue_struct *vsockdev_high_wq;
 /* Guards the making of queues; a queue that a place refers to stays */
 static DEFINE_MUTEX(pump_queues_mutex);
 static struct workqueue_struct *pump_queues[QUEUES];
+static struct workqueue_struct *hurried_queues[QUEUES];
 static DEFINE_IDA(places);
 
-static int make_queue(int index)
+static int make_queue(struct workqueue_struct **queues, int index,
+		      const char *name, unsigned int flags)
 {
 	struct workqueue_struct *wq;
-	int ret = 0;
+
+	lockdep_assert_held(&pump_queues_mutex);
+
+	if (queues[index])
+		return 0;
+	wq = alloc_workqueue("vsockdev_%s%d",
+			     VSOCKDEV_COMPAT_WQ_PERCPU | flags,
+			     PLACES_PER_QUEUE, name, index);
+	if (!wq)
+		return -ENOMEM;
+	WRITE_ONCE(queues[index], wq);
+	return 0;
+}
+
+static int make_queues(int index)
+{
+	int ret;
 
 	mutex_lock(&pump_queues_mutex);
-	if (!pump_queues[index]) {
-		wq = alloc_workqueue("vsockdev_pump%d",
-				     VSOCKDEV_COMPAT_WQ_PERCPU,
-				     PLACES_PER_QUEUE, index);
-		if (wq)
-			WRITE_ONCE(pump_queues[index], wq);
-		else
-			ret = -ENOMEM;
-	}
+	ret = make_queue(pump_queues, index, "pump", 0);
+	if (!ret)
+		ret = make_queue(hurried_queues, index, "hurried",
+				 WQ_HIGHPRI);
 	mutex_unlock(&pump_queues_mutex);
 	return ret;
 }
@@ -68,7 +85,7 @@ int vsockdev_worker_get(void)
 
 	if (place < 0)
 		return place == -ENOSPC ? -ENOBUFS : place;
-	ret = make_queue(place / PLACES_PER_QUEUE);
+	ret = make_queues(place / PLACES_PER_QUEUE);
 	if (ret) {
 		ida_free(&places, place);
 		return ret;
@@ -86,14 +103,18 @@ void vsockdev_worker_put(int place)
 }
 
 /**
- * vsockdev_worker_wq() - the queue that a place is in
+ * vsockdev_worker_wq() - a queue that a place is in
  * @place: from vsockdev_worker_get()
+ * @hurried: the one of high priority
  *
  * Return: the work queue.
  */
-struct workqueue_struct *vsockdev_worker_wq(int place)
+struct workqueue_struct *vsockdev_worker_wq(int place, bool hurried)
 {
-	return READ_ONCE(pump_queues[place / PLACES_PER_QUEUE]);
+	struct workqueue_struct **queues;
+
+	queues = hurried ? hurried_queues : pump_queues;
+	return READ_ONCE(queues[place / PLACES_PER_QUEUE]);
 }
 
 /**
@@ -142,8 +163,11 @@ void vsockdev_workers_exit(void)
 	/* What runs there may queue a pump, but no pump has a socket any more */
 	destroy_workqueue(vsockdev_wq);
 	destroy_workqueue(vsockdev_high_wq);
-	for (i = 0; i < QUEUES; i++)
+	for (i = 0; i < QUEUES; i++) {
 		if (pump_queues[i])
 			destroy_workqueue(pump_queues[i]);
+		if (hurried_queues[i])
+			destroy_workqueue(hurried_queues[i]);
+	}
 	ida_destroy(&places);
 }

@@ -17,7 +17,7 @@ struct file;
 
 int vsockdev_worker_get(void);
 void vsockdev_worker_put(int place);
-struct workqueue_struct *vsockdev_worker_wq(int place);
+struct workqueue_struct *vsockdev_worker_wq(int place, bool hurried);
 void vsockdev_worker_fput(struct file *file);
 
 int vsockdev_workers_init(void);
