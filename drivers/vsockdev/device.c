@@ -4,7 +4,8 @@
  *
  * DOC: Interrupts only queue work. The RX work handles packets and never
  * waits for a program. The TX work takes back what was sent and lets the
- * scheduler go on. The event work handles transport events.
+ * scheduler go on. The event work handles transport events, which the RX work
+ * does as well before it believes that a packet is of the host it knows.
  *
  * A device can interrupt at any time, also while its queues are still made, or
  * taken down after that failed. Until we are ready that is ignored; then there
@@ -19,6 +20,7 @@
 #include "conn.h"
 #include "device.h"
 #include "proto.h"
+#include "wire.h"
 #include "workers.h"
 
 /* Packets that the RX work handles before it lets others run */
@@ -98,6 +100,86 @@ static void look_for_damage(struct vsockdev *vd)
 	spin_unlock(&vd->lock);
 }
 
+/* The upper half is reserved and zero */
+static u32 read_cid(struct vsockdev *vd)
+{
+	u64 cid;
+
+	virtio_cread_le(vd->vdev, struct virtio_vsock_config, guest_cid, &cid);
+	return cid;
+}
+
+/* @asked: the host said so. Without that, a new context id says the same */
+static void transport_reset(struct vsockdev *vd, bool asked)
+{
+	u32 cid = read_cid(vd);
+	bool changed;
+
+	spin_lock(&vd->lock);
+	changed = vd->ready && !vd->gone && cid != vd->cid;
+	if (vd->ready && !vd->gone && (asked || changed)) {
+		vsockdev_owner_reset(vd);
+		vsockdev_owner_tell_reset(vd, cid);
+	}
+	vsockdev_sched_unlock(vd);
+	if (changed)
+		vsockdev_chardev_changed(vd);
+}
+
+/* Takes all events; returns whether one of them was a transport reset */
+static bool take_events(struct vsockdev *vd)
+{
+	int budget = VSOCKDEV_EVENT_BUFS;
+	bool reset = false;
+	u32 id;
+
+	lockdep_assert_held(&vd->event_mutex);
+
+	while (budget-- && vsockdev_ring_event_get(&vd->ring, &id))
+		reset |= id == VIRTIO_VSOCK_EVENT_TRANSPORT_RESET;
+	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_EVENT]);
+	return reset;
+}
+
+static void event_work(struct work_struct *work)
+{
+	struct vsockdev *vd = container_of(work, struct vsockdev, event_work);
+	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_EVENT];
+	bool reset;
+
+	mutex_lock(&vd->event_mutex);
+	virtqueue_disable_cb(vq);
+	reset = take_events(vd);
+	if (!virtqueue_enable_cb(vq))
+		queue_work(vsockdev_wq, &vd->event_work);
+	transport_reset(vd, reset);
+	mutex_unlock(&vd->event_mutex);
+	look_for_damage(vd);
+}
+
+/*
+ * What a new host sends may be here before the work that is to see its event, or
+ * its new context id. A REQUEST that is taken for one of the old host is lost.
+ */
+static void catch_up(struct vsockdev *vd, const void *frame, u32 used)
+{
+	bool other, reset;
+	u64 dst_cid;
+	u16 op;
+
+	if (!READ_ONCE(vd->events_ready) ||
+	    !vsockdev_wire_peek(frame, used, &op, &dst_cid))
+		return;
+	other = dst_cid != READ_ONCE(vd->cid);
+	if (!other && op != VIRTIO_VSOCK_OP_REQUEST)
+		return;
+	mutex_lock(&vd->event_mutex);
+	reset = take_events(vd);
+	if (reset || other)
+		transport_reset(vd, reset);
+	mutex_unlock(&vd->event_mutex);
+}
+
 static bool rx_may_go_on(struct vsockdev *vd)
 {
 	bool may;
@@ -122,6 +204,7 @@ static bool rx_all(struct vsockdev *vd, int *budget)
 		buffer = vsockdev_ring_rx_get(&vd->ring, &used);
 		if (!buffer)
 			return true;
+		catch_up(vd, buffer, used);
 		vsockdev_proto_receive(vd, buffer, VSOCKDEV_RX_SIZE, used);
 		vsockdev_ring_rx_put(&vd->ring, buffer);
 		cond_resched();
@@ -149,50 +232,6 @@ static void tx_work(struct work_struct *work)
 	spin_lock(&vd->lock);
 	vsockdev_sched_interrupted(vd);
 	vsockdev_sched_unlock(vd);
-	look_for_damage(vd);
-}
-
-/* The upper half is reserved and zero */
-static u32 read_cid(struct vsockdev *vd)
-{
-	u64 cid;
-
-	virtio_cread_le(vd->vdev, struct virtio_vsock_config, guest_cid, &cid);
-	return cid;
-}
-
-/* @asked: the host said so. Without that, a new context id says the same */
-static void transport_reset(struct vsockdev *vd, bool asked)
-{
-	u32 cid = read_cid(vd);
-	bool changed;
-
-	spin_lock(&vd->lock);
-	changed = vd->ready && !vd->gone && cid != vd->cid;
-	if (vd->ready && !vd->gone && (asked || changed)) {
-		vsockdev_owner_reset(vd);
-		vsockdev_owner_tell_reset(vd, cid);
-	}
-	vsockdev_sched_unlock(vd);
-	if (changed)
-		vsockdev_chardev_changed(vd);
-}
-
-static void event_work(struct work_struct *work)
-{
-	struct vsockdev *vd = container_of(work, struct vsockdev, event_work);
-	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_EVENT];
-	int budget = VSOCKDEV_EVENT_BUFS;
-	bool reset = false;
-	u32 id;
-
-	virtqueue_disable_cb(vq);
-	while (budget-- && vsockdev_ring_event_get(&vd->ring, &id))
-		reset |= id == VIRTIO_VSOCK_EVENT_TRANSPORT_RESET;
-	if (!virtqueue_enable_cb(vq))
-		queue_work(vsockdev_wq, &vd->event_work);
-	virtqueue_kick(vq);
-	transport_reset(vd, reset);
 	look_for_damage(vd);
 }
 
@@ -312,6 +351,7 @@ static void device_init(struct vsockdev *vd, struct virtio_device *vdev)
 	vd->vdev = vdev;
 	vdev->priv = vd;
 	spin_lock_init(&vd->lock);
+	mutex_init(&vd->event_mutex);
 	hash_init(vd->table);
 	vd->hash_seed = get_random_u32();
 	vsockdev_stream_init(&vd->stream, &vd->lock,

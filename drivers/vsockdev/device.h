@@ -8,6 +8,7 @@
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/hashtable.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -85,7 +86,8 @@ struct vsockdev_stats {
  * @stream: events; has no lock but this one
  * @table: connections by address
  * @sched: what waits to be sent
- * @ring: the TX queue of it; RX and event queues belong to their work alone
+ * @ring: the TX queue of it; the RX queue belongs to its work alone
+ * @event_mutex: see below
  * @types: a bit for each VSOCKDEV_TYPE_* that the device carries; constant
  * @hash_seed: keeps the host from choosing addresses that share a bucket
  * @rx_work: takes packets from the RX queue
@@ -98,6 +100,9 @@ struct vsockdev_stats {
  * and so do socket callbacks, but for that of a program that writes. It is held
  * for no longer than it takes to fill the TX ring. Inside it: locks of wait queues
  * and work queues, none of sockets.
+ *
+ * @event_mutex guards the event queue, and from there on until @cid is what the
+ * configuration says. It is taken outside of @lock.
  */
 struct vsockdev {
 	struct device dev;
@@ -105,7 +110,7 @@ struct vsockdev {
 	struct virtio_device *vdev;
 	bool events_ready;
 
-	/* Guards all fields from owner to ring but for the ring's RX part */
+	/* Guards all fields from owner to ring but for the ring's RX and event parts */
 	spinlock_t lock;
 	struct file *owner;
 	struct vsockdev_start options;
@@ -124,6 +129,9 @@ struct vsockdev {
 	DECLARE_HASHTABLE(table, VSOCKDEV_HASH_BITS);
 	struct vsockdev_sched sched;
 	struct vsockdev_ring ring;
+
+	/* Guards the ring's event part */
+	struct mutex event_mutex;
 
 	u32 types;
 	u32 hash_seed;

@@ -77,6 +77,30 @@ enum vsockdev_wire_status vsockdev_wire_decode(struct vsockdev_hdr *hdr,
 }
 
 /**
+ * vsockdev_wire_peek() - have a first look at a received packet
+ * @frame: the buffer that the device filled
+ * @used: bytes of @frame that the device says it wrote
+ * @op: out: the operation, which may be none that exists
+ * @dst_cid: out: the context id that the packet is for
+ *
+ * The device may still write to the packet: what counts is what
+ * vsockdev_wire_decode() finds.
+ *
+ * Return: false if there is no header to look at.
+ */
+bool vsockdev_wire_peek(const void *frame, u32 used, u16 *op, u64 *dst_cid)
+{
+	struct virtio_vsock_hdr wire;
+
+	if (used < VSOCKDEV_HDR_LEN)
+		return false;
+	memcpy(&wire, frame, sizeof(wire));
+	*op = le16_to_cpu(wire.op);
+	*dst_cid = le64_to_cpu(wire.dst_cid);
+	return true;
+}
+
+/**
  * vsockdev_wire_event() - read a buffer of the event queue
  * @event: the buffer that the device filled
  *

@@ -60,6 +60,7 @@ void vsockdev_wire_encode(void *frame, const struct vsockdev_hdr *hdr);
 enum vsockdev_wire_status vsockdev_wire_decode(struct vsockdev_hdr *hdr,
 					       const void *frame, u32 size,
 					       u32 used, u64 guest_cid);
+bool vsockdev_wire_peek(const void *frame, u32 used, u16 *op, u64 *dst_cid);
 u32 vsockdev_wire_event(const struct virtio_vsock_event *event);
 
 #endif /* VSOCKDEV_WIRE_H */

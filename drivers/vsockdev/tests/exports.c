@@ -26,6 +26,7 @@
 VSOCKDEV_COMPAT_EXPORT(vsockdev_wire_encode);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_wire_decode);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_wire_event);
+VSOCKDEV_COMPAT_EXPORT(vsockdev_wire_peek);
 
 VSOCKDEV_COMPAT_EXPORT(vsockdev_credit_init);
 VSOCKDEV_COMPAT_EXPORT(vsockdev_credit_peer_update);

@@ -122,6 +122,23 @@ static void wire_decode_agrees_with_rules(struct kunit *test)
 		KUNIT_EXPECT_GT(test, seen[i], kunit_steps / 100000);
 }
 
+static void wire_peek_sees_what_decode_sees(struct kunit *test)
+{
+	struct vsockdev_hdr hdr = wire_model_hdr(0);
+	u8 frame[WIRE_MODEL_HDR];
+	u64 dst_cid = 0;
+	u16 op = 0;
+
+	vsockdev_wire_encode(frame, &hdr);
+	KUNIT_EXPECT_FALSE(test, vsockdev_wire_peek(frame, WIRE_MODEL_HDR - 1,
+						    &op, &dst_cid));
+	KUNIT_EXPECT_EQ(test, 0, op);
+	KUNIT_EXPECT_TRUE(test, vsockdev_wire_peek(frame, WIRE_MODEL_HDR, &op,
+						   &dst_cid));
+	KUNIT_EXPECT_EQ(test, hdr.op, op);
+	KUNIT_EXPECT_EQ(test, hdr.dst_cid, dst_cid);
+}
+
 static void wire_event_is_little_endian(struct kunit *test)
 {
 	static const u8 bytes[] = { 1, 2, 3, 4 };
@@ -136,6 +153,7 @@ static struct kunit_case wire_tests[] = {
 	KUNIT_CASE_PARAM(wire_decode_judges, wire_gen_params),
 	KUNIT_CASE(wire_decode_stays_inside),
 	KUNIT_CASE(wire_decode_agrees_with_rules),
+	KUNIT_CASE(wire_peek_sees_what_decode_sees),
 	KUNIT_CASE(wire_event_is_little_endian),
 	{}
 };
