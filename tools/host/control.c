@@ -64,6 +64,7 @@ static int do_cid(struct control *control, const char *arg, struct reply *reply)
 		control->vs->cid = old;
 		return err;
 	}
+	control->vs->cid_is_news = true;
 	vsock_drop_all(control->vs);
 	return 0;
 }

@@ -328,6 +328,7 @@ static int get_config(struct vhost_user *vu, struct vhost_user_msg *msg)
 	if (config->size > sizeof(config->data) ||
 	    msg->hdr.size < head + config->size)
 		return -EINVAL;
+	vu->vs->cid_is_news = false;
 	memset(config->data, 0, sizeof(config->data));
 	if (config->offset < sizeof(cfg))
 		memcpy(config->data, (uint8_t *)&cfg + config->offset,

@@ -192,7 +192,7 @@ void vsock_connect(struct conn *conn, uint32_t guest_port)
 {
 	struct vsock *vs = conn->vs;
 
-	if (!vs->running || !knows_type(vs, conn->type)) {
+	if (!vs->running || vs->cid_is_news || !knows_type(vs, conn->type)) {
 		conn_kill(conn);
 		return;
 	}

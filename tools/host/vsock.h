@@ -30,6 +30,7 @@ struct vsock {
 	struct virtq *txq;
 	struct virtq *eventq; /* at rest if the client keeps it */
 	uint64_t cid;
+	bool cid_is_news; /* to the guest, which cannot be reached meanwhile */
 	bool running;
 	bool seqpacket; /* was negotiated */
 	struct conn_table conns;
