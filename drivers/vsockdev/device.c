@@ -126,34 +126,32 @@ static void transport_reset(struct vsockdev *vd, bool asked)
 		vsockdev_chardev_changed(vd);
 }
 
-/* Takes all events; returns whether one of them was a transport reset */
-static bool take_events(struct vsockdev *vd)
+/* @config: the context id may have changed without one */
+static void see_events(struct vsockdev *vd, bool config)
 {
+	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_EVENT];
 	int budget = VSOCKDEV_EVENT_BUFS;
 	bool reset = false;
 	u32 id;
 
-	lockdep_assert_held(&vd->event_mutex);
-
-	while (budget-- && vsockdev_ring_event_get(&vd->ring, &id))
+	mutex_lock(&vd->event_mutex);
+	virtqueue_disable_cb(vq);
+	for (; budget && vsockdev_ring_event_get(&vd->ring, &id); budget--)
 		reset |= id == VIRTIO_VSOCK_EVENT_TRANSPORT_RESET;
-	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_EVENT]);
-	return reset;
+	if (!virtqueue_enable_cb(vq))
+		queue_work(vsockdev_wq, &vd->event_work);
+	if (budget < VSOCKDEV_EVENT_BUFS)
+		virtqueue_kick(vq);
+	if (reset || config)
+		transport_reset(vd, reset);
+	mutex_unlock(&vd->event_mutex);
 }
 
 static void event_work(struct work_struct *work)
 {
 	struct vsockdev *vd = container_of(work, struct vsockdev, event_work);
-	struct virtqueue *vq = vd->ring.vqs[VSOCKDEV_VQ_EVENT];
-	bool reset;
 
-	mutex_lock(&vd->event_mutex);
-	virtqueue_disable_cb(vq);
-	reset = take_events(vd);
-	if (!virtqueue_enable_cb(vq))
-		queue_work(vsockdev_wq, &vd->event_work);
-	transport_reset(vd, reset);
-	mutex_unlock(&vd->event_mutex);
+	see_events(vd, true);
 	look_for_damage(vd);
 }
 
@@ -163,7 +161,7 @@ static void event_work(struct work_struct *work)
  */
 static void catch_up(struct vsockdev *vd, const void *frame, u32 used)
 {
-	bool other, reset;
+	bool other;
 	u64 dst_cid;
 	u16 op;
 
@@ -171,13 +169,8 @@ static void catch_up(struct vsockdev *vd, const void *frame, u32 used)
 	    !vsockdev_wire_peek(frame, used, &op, &dst_cid))
 		return;
 	other = dst_cid != READ_ONCE(vd->cid);
-	if (!other && op != VIRTIO_VSOCK_OP_REQUEST)
-		return;
-	mutex_lock(&vd->event_mutex);
-	reset = take_events(vd);
-	if (reset || other)
-		transport_reset(vd, reset);
-	mutex_unlock(&vd->event_mutex);
+	if (other || op == VIRTIO_VSOCK_OP_REQUEST)
+		see_events(vd, other);
 }
 
 static bool rx_may_go_on(struct vsockdev *vd)
