@@ -8,15 +8,16 @@
  * is woken only if one sleeps, and caches are warm.
  *
  * A pump may wait for a program for ever, and is then one of the items
- * that its work queue has under way, of which there is a maximum. Would more
- * pumps than that share a queue, programs could bring all of them to a stop.
- * So each pump has a place, and there are as many places in a queue as items
- * that it can have under way. Queues are made when the first place in them is
- * taken and stay until the module goes.
+ * that its work queue has under way on that CPU, of which there is a maximum.
+ * Woken again meanwhile, it is one more of them, which waits for the first.
+ * Would more pumps than that share a queue, programs could bring all of them to
+ * a stop. So each pump has a place, and there are half as many places in a queue
+ * as items that it can have under way. Queues are made when the first place in
+ * them is taken and stay until the module goes.
  *
  * A place is one in two queues, the other of high priority, for a pump that has
- * a turn to lose. A pump may be under way in both, once in each; one of them
- * waits for the other then.
+ * a turn to lose. A pump may be under way in both, and on several CPUs; all but
+ * one of them wait for io_mutex then.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -28,8 +29,10 @@
 #include "compat.h"
 #include "workers.h"
 
-#define PLACES_PER_QUEUE	512
-#define QUEUES			256
+#define MAX_ACTIVE		512
+/* Of a pump that is stuck, one item runs and one waits */
+#define PLACES_PER_QUEUE	(MAX_ACTIVE / 2)
+#define QUEUES			512
 
 struct workqueue_struct *vsockdev_wq;
 struct workqueue_struct *vsockdev_high_wq;
@@ -51,7 +54,7 @@ static int make_queue(struct workqueue_struct **queues, int index,
 		return 0;
 	wq = alloc_workqueue("vsockdev_%s%d",
 			     VSOCKDEV_COMPAT_WQ_PERCPU | flags,
-			     PLACES_PER_QUEUE, name, index);
+			     MAX_ACTIVE, name, index);
 	if (!wq)
 		return -ENOMEM;
 	WRITE_ONCE(queues[index], wq);

@@ -823,6 +823,17 @@ TEST_F(stuck, unbind_goes_on)
 	expect_alive(&self->peer.link);
 }
 
+/* Work runs on the CPU that queued it: all of this on one. */
+static void stay_here(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	if (sched_setaffinity(0, sizeof(here), &here))
+		fail("sched_setaffinity: %s", strerror(errno));
+}
+
 /* Each with its reader in the same trap. */
 struct crowd {
 	struct reader readers[MANY];
@@ -843,6 +854,14 @@ static void crowd_gather(struct crowd *crowd, struct device *dev,
 	}
 }
 
+/* Their pumps are stuck, and have something more to do from now on. */
+static void crowd_disturb(struct crowd *crowd)
+{
+	for (int i = 0; i < MANY; i++)
+		if (write(crowd->socks[i], "!", 1) != 1)
+			fail("writing a byte: %s", strerror(errno));
+}
+
 static void crowd_dismiss(struct crowd *crowd, struct trap *trap)
 {
 	trap_release(trap);
@@ -857,7 +876,7 @@ TEST_F_TIMEOUT(misuse, more_readers_are_stuck_than_a_work_queue_holds,
 {
 	struct rlimit files = { .rlim_cur = 4096, .rlim_max = 4096 };
 	static struct crowd crowd;
-	struct link link;
+	struct link first, last;
 	struct trap trap;
 
 	if (!host_is_ours())
@@ -865,14 +884,18 @@ TEST_F_TIMEOUT(misuse, more_readers_are_stuck_than_a_work_queue_holds,
 	if (!trap_set(&trap))
 		SKIP(return, "no userfaultfd");
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	stay_here();
+	first = peer_connect(&self->dev, &self->peer);
 	crowd_gather(&crowd, &self->dev, &trap);
-	WAIT_FOR(tasks_in("vsockdev_pump_work") >= 512);
+	WAIT_FOR(tasks_in("vsockdev_pump_work") >= MANY);
+	crowd_disturb(&crowd);
 
 	/* One whose place is in the first queue, and one behind them all. */
-	expect_alive(&self->peer.link);
-	link = peer_connect(&self->dev, &self->peer);
-	exchange(&self->dev, &self->peer, &link);
-	link_close(&link);
+	exchange(&self->dev, &self->peer, &first);
+	last = peer_connect(&self->dev, &self->peer);
+	exchange(&self->dev, &self->peer, &last);
+	link_close(&first);
+	link_close(&last);
 
 	crowd_dismiss(&crowd, &trap);
 }
