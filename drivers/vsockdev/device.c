@@ -113,14 +113,18 @@ static u32 read_cid(struct vsockdev *vd)
 static void transport_reset(struct vsockdev *vd, bool asked)
 {
 	u32 cid = read_cid(vd);
-	bool changed;
+	bool changed, same;
 
 	spin_lock(&vd->lock);
 	changed = vd->ready && !vd->gone && cid != vd->cid;
-	if (vd->ready && !vd->gone && (asked || changed)) {
+	/* All that there is has come from the new host, and waits for us */
+	same = vd->reset_by_cid && vd->reset_pending && !changed;
+	if (vd->ready && !vd->gone && (changed || (asked && !same))) {
 		vsockdev_owner_reset(vd);
 		vsockdev_owner_tell_reset(vd, cid);
 	}
+	if (changed || asked)
+		vd->reset_by_cid = !asked;
 	vsockdev_sched_unlock(vd);
 	if (changed)
 		vsockdev_chardev_changed(vd);
@@ -260,8 +264,11 @@ static void ring_go(struct vsockdev *vd, bool restored)
 	virtqueue_kick(vd->ring.vqs[VSOCKDEV_VQ_RX]);
 	spin_lock(&vd->lock);
 	WRITE_ONCE(vd->ready, true);
-	if (restored)
+	if (restored) {
+		WRITE_ONCE(vd->events_ready, true);
+		vd->reset_by_cid = false;
 		vsockdev_owner_tell_reset(vd, cid);
+	}
 	vsockdev_sched_unlock(vd);
 	vsockdev_device_resume_rx(vd);
 }

@@ -78,6 +78,8 @@ struct vsockdev_stats {
  * @features: virtio feature bits agreed on
  * @generation: counts transport resets
  * @reset_pending: the owner has not acknowledged the last one
+ * @reset_by_cid: the last one was seen by the context id. While the owner has not
+ *	acknowledged it, an event says the same again
  * @reset_event: the owner's TRANSPORT_RESET
  * @last_id: last connection id that was given out
  * @backlog: connections in state PENDING
@@ -120,6 +122,7 @@ struct vsockdev {
 	u64 features;
 	u64 generation;
 	bool reset_pending;
+	bool reset_by_cid;
 	struct vsockdev_event_slot reset_event;
 	u64 last_id;
 	u32 backlog;

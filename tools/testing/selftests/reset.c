@@ -718,6 +718,48 @@ TEST_F(reset, is_seen_before_a_packet_for_the_new_cid)
 	flow_put(&flow, VIRTIO_VSOCK_OP_RST);
 }
 
+/* One reset, told twice: no caller of the new host waits for an answer in vain. */
+TEST_F(reset, keeps_who_called_between_new_cid_and_event)
+{
+	struct flow old = flow_connect(&self->fake), flow;
+
+	fake_set_cid(&self->fake, OTHER_CID, false);
+	flow = flow_dial(&self->fake);
+	expect_end(old.link.sock, TRANSFER_RESET);
+	fake_event(&self->fake, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
+	flush_events(&self->fake, self->buffers);
+	expect_caller(&self->fake, &flow);
+	flow_put(&flow, VIRTIO_VSOCK_OP_RST);
+}
+
+TEST_F(reset, is_another_one_after_that_event)
+{
+	fake_set_cid(&self->fake, OTHER_CID, true);
+	WAIT_FOR(generation_of(&self->fake) == 1);
+	fake_event(&self->fake, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
+	flush_events(&self->fake, self->buffers);
+	EXPECT_EQ(1, generation_of(&self->fake));
+	flow_dial(&self->fake);
+	fake_event(&self->fake, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
+	WAIT_FOR(generation_of(&self->fake) == 2);
+	recover(&self->fake.dev);
+	expect_no_event(&self->fake.dev, 0);
+}
+
+TEST_F(reset, is_another_one_after_the_owner_knows_of_the_cid)
+{
+	struct flow flow;
+
+	fake_set_cid(&self->fake, OTHER_CID, true);
+	WAIT_FOR(generation_of(&self->fake) == 1);
+	recover(&self->fake.dev);
+	flow = flow_connect(&self->fake);
+	fake_event(&self->fake, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
+	WAIT_FOR(generation_of(&self->fake) == 2);
+	expect_end(flow.link.sock, TRANSFER_RESET);
+	recover(&self->fake.dev);
+}
+
 /*
  * A host without mercy, on a thread of its own: it dials and resets at will,
  * and takes what it is sent.
